@@ -1,0 +1,22 @@
+/** What the domain tells, after the commit. */
+import type { Post } from "./posts.ts";
+
+export interface DomainEvents {
+  "account.added": { account: string };
+  "account.removed": { account: string };
+  "account.password": { account: string };
+  /** A roster item is as told now; `subscription: "remove"` where it is gone. */
+  "roster.changed": { account: string; item: RosterChange };
+  "post.published": { post: Post; created: boolean };
+  "post.deleted": { author: string; id: string };
+}
+
+export interface RosterChange {
+  readonly jid: string;
+  readonly name: string | undefined;
+  readonly groups: readonly string[];
+  readonly subscription: "none" | "to" | "from" | "both" | "remove";
+  readonly ask: boolean;
+  readonly approved: boolean;
+  readonly version: number;
+}

@@ -1,0 +1,17 @@
+/** Structured logs. What could be a secret is never handed to the logger; redaction is the second lock. */
+import { pino, type Logger } from "pino";
+
+export type { Logger };
+
+export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
+
+const secrets = ["password", "authorization", "cookie", "token", "secret", "stored_key", "server_key"];
+
+export function createLogger(level: LogLevel): Logger {
+  return pino({
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: { paths: secrets.flatMap((name) => [name, `*.${name}`]), censor: "[hidden]" },
+  });
+}

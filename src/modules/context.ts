@@ -1,0 +1,37 @@
+/** What a module is given, and `defineModule`. */
+import type { Accounts } from "../domain/accounts.ts";
+import type { DomainEvents } from "../domain/events.ts";
+import type { Posts } from "../domain/posts.ts";
+import type { Rosters } from "../domain/rosters.ts";
+import type { Config } from "../config.ts";
+import type { Events } from "../events.ts";
+import type { Logger } from "../log.ts";
+import type { PubSubEvents } from "../pubsub/events.ts";
+import type { PubSub } from "../pubsub/pubsub.ts";
+import type { ServerEvents } from "../server/events.ts";
+import type { Module } from "../server/module.ts";
+import type { Registry } from "../server/registry.ts";
+import type { Router } from "../server/router.ts";
+import type { Sessions } from "../server/sessions.ts";
+import type { Store } from "../store/store.ts";
+
+export type PipitEvents = ServerEvents & PubSubEvents & DomainEvents;
+
+export interface ModuleContext {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly events: Events<PipitEvents>;
+  readonly store: Store;
+  readonly sessions: Sessions;
+  readonly router: Router;
+  readonly registry: Registry;
+  readonly accounts: Accounts;
+  readonly rosters: Rosters;
+  readonly pubsub: PubSub;
+  readonly posts: Posts;
+}
+
+export type PipitModule = Module<ModuleContext, PipitEvents>;
+
+/** A module, checked where it is written. */
+export const defineModule = (module: PipitModule): PipitModule => module;

@@ -1,0 +1,16 @@
+/** What the server tells: sessions and their presence. */
+import type { Jid } from "../xmpp/jid.ts";
+import type { Element } from "../xmpp/xml.ts";
+import type { Session } from "./session.ts";
+
+export interface ServerEvents {
+  "session.bound": { session: Session };
+  /** The stream is gone, cleanly or not; the session is out of `Sessions` already. Told once a session. */
+  "session.closed": { session: Session };
+  /** A resource broadcast presence without a type; `initial` where it was not available before (RFC 6121 §4.2). */
+  "presence.available": { session: Session; stanza: Element; initial: boolean };
+  /** A resource that was available is so no longer; `stanza` is what its contacts are told. */
+  "presence.unavailable": { session: Session; stanza: Element };
+  /** Presence of somebody else came in for an account of ours: their full JID, available or not. */
+  "presence.received": { account: string; from: Jid; stanza: Element };
+}

@@ -1,0 +1,120 @@
+/**
+ * The one way to extend the server. A module is a value whose `setup` returns its registrations as data, so that
+ * duplicates fail at start, and disco, the README's tables and a DOAP file are derived from what is really there.
+ */
+import type { Element } from "../xmpp/xml.ts";
+import type { Jid } from "../xmpp/jid.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * Whom an iq request is addressed to: the `server` (its domain), an `account` (a bare JID, whoever asks), `self`
+ * (the asker's own bare JID, or no address at all), or a service by its name.
+ */
+export type Target = "server" | "account" | "self" | (string & {});
+
+/** An iq of type get or set. Return the payload of the result, or nothing, or throw `StanzaError`; the router replies. */
+export interface IqRequest {
+  readonly type: "get" | "set";
+  readonly from: Jid;
+  readonly to: Jid;
+  /** The one child element of the iq. */
+  readonly payload: Element;
+  readonly stanza: Element;
+  /** The asker's session, where it is one of ours. */
+  readonly session: Session | undefined;
+}
+
+type Awaitable<T> = T | Promise<T>;
+
+export interface IqRoute {
+  readonly type: "get" | "set";
+  readonly target: Target;
+  readonly xmlns: string;
+  readonly name: string;
+  handle(iq: IqRequest): Awaitable<Element | undefined | void>;
+}
+
+/**
+ * A message or presence on its way, seen from one of our accounts: `out` from the sender's side, then `in` from the
+ * recipient's. Addresses are those of `from` and `to`; a multicast stanza carries no `to` attribute of its own.
+ */
+export interface Passage {
+  readonly stanza: Element;
+  readonly direction: "out" | "in";
+  readonly from: Jid;
+  readonly to: Jid;
+  /** The bare JID of the account whose side this is. */
+  readonly account: string;
+  /** The sender's session, where it is one of ours. */
+  readonly session: Session | undefined;
+}
+
+/** `true`: dealt with, go no further. A `StanzaError` stops the stanza and answers it (filters fail closed). */
+export type StageHandler = (passage: Passage) => Awaitable<boolean | void>;
+
+/** The stages of a message or presence, in the order in which they run, on either side. */
+export const stages = ["filter", "archive", "copy", "deliver"] as const;
+export type Stage = (typeof stages)[number];
+
+export type StageHandlers = Partial<Record<Stage, StageHandler>>;
+
+export interface Identity {
+  readonly category: string;
+  readonly type: string;
+  readonly name?: string;
+}
+
+/** An address that this process answers for itself: a part of the domain, or a reserved name at it. */
+export interface Service {
+  /** The name by which iq routes target it. */
+  readonly name: string;
+  /** A bare JID: `timeline@example.org`, `pubsub.example.org`. */
+  readonly address: string;
+  readonly identities: readonly Identity[];
+  readonly features: readonly string[];
+  message?(passage: Passage): Awaitable<void>;
+  presence?(passage: Passage): Awaitable<void>;
+}
+
+export interface Registrations<Events extends object> {
+  readonly iq?: readonly IqRoute[];
+  readonly message?: StageHandlers;
+  readonly presence?: StageHandlers;
+  readonly services?: readonly Service[];
+  /** Told after the fact; cannot veto. */
+  readonly events?: { readonly [Name in keyof Events]?: (event: Events[Name]) => Awaitable<void> };
+}
+
+/** What a module announces in disco#info, on the domain and on accounts; only what really works. */
+export interface Announced {
+  readonly server?: readonly string[];
+  readonly account?: readonly string[];
+}
+
+export interface Module<Context, Events extends object> {
+  /** What it does, as in its file's name. */
+  readonly name: string;
+  /** The XEPs it implements: `0199`, or `0060 1.30` with the version. */
+  readonly xeps?: readonly string[];
+  readonly features?: Announced;
+  readonly identities?: { readonly server?: readonly Identity[]; readonly account?: readonly Identity[] };
+  setup(context: Context): Registrations<Events>;
+}
+
+/** A route for iq get. */
+export const get = (xmlns: string, name: string, target: Target, handle: IqRoute["handle"]): IqRoute => ({
+  type: "get",
+  target,
+  xmlns,
+  name,
+  handle,
+});
+
+/** A route for iq set. */
+export const set = (xmlns: string, name: string, target: Target, handle: IqRoute["handle"]): IqRoute => ({
+  type: "set",
+  target,
+  xmlns,
+  name,
+  handle,
+});

@@ -1,0 +1,82 @@
+/** What the modules registered, merged: one place where a clash shows at start and where disco reads what there is. */
+import type { Events } from "../events.ts";
+import {
+  stages,
+  type Announced,
+  type Identity,
+  type IqRoute,
+  type Module,
+  type Service,
+  type Stage,
+  type StageHandler,
+  type StageHandlers,
+} from "./module.ts";
+
+export type StageTable = Record<Stage, StageHandler[]>;
+
+const emptyTable = (): StageTable => ({ filter: [], archive: [], copy: [], deliver: [] });
+
+export class Registry {
+  readonly message: StageTable = emptyTable();
+  readonly presence: StageTable = emptyTable();
+  readonly services = new Map<string, Service>();
+  readonly features: { readonly server: Set<string>; readonly account: Set<string> } = {
+    server: new Set(),
+    account: new Set(),
+  };
+  readonly identities: { readonly server: Identity[]; readonly account: Identity[] } = {
+    server: [],
+    account: [],
+  };
+  readonly #routes = new Map<string, { route: IqRoute; module: string }>();
+
+  /** Sets up a module and takes in what it returns; a second claim on the same thing throws. */
+  add<Context, Map extends object>(
+    module: Module<Context, Map>,
+    context: Context,
+    events: Events<Map>,
+  ): void {
+    const registrations = module.setup(context);
+    for (const route of registrations.iq ?? []) this.#addRoute(route, module.name);
+    this.#addStages(this.message, registrations.message);
+    this.#addStages(this.presence, registrations.presence);
+    for (const service of registrations.services ?? []) {
+      if (this.services.has(service.address)) throw new Error(`Two modules serve ${service.address}`);
+      this.services.set(service.address, service);
+    }
+    for (const name in registrations.events) {
+      const listener = registrations.events[name];
+      if (listener) events.on(name, listener);
+    }
+    this.#announce(module.features, module.identities);
+  }
+
+  /** The handler of an iq request. */
+  route(type: "get" | "set", target: string, xmlns: string, name: string): IqRoute | undefined {
+    return this.#routes.get(key(type, target, xmlns, name))?.route;
+  }
+
+  #addRoute(route: IqRoute, module: string): void {
+    const routeKey = key(route.type, route.target, route.xmlns, route.name);
+    const taken = this.#routes.get(routeKey);
+    if (taken) throw new Error(`${module} and ${taken.module} both answer ${routeKey}`);
+    this.#routes.set(routeKey, { route, module });
+  }
+
+  #addStages(table: StageTable, handlers: StageHandlers = {}): void {
+    for (const stage of stages) {
+      const handler = handlers[stage];
+      if (handler) table[stage].push(handler);
+    }
+  }
+
+  #announce(features: Announced = {}, identities: Module<unknown, object>["identities"] = {}): void {
+    for (const side of ["server", "account"] as const) {
+      for (const feature of features[side] ?? []) this.features[side].add(feature);
+      this.identities[side].push(...(identities[side] ?? []));
+    }
+  }
+}
+
+const key = (type: string, target: string, xmlns: string, name: string): string =>
+  `${type} ${target} {${xmlns}}${name}`;

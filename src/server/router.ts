@@ -1,0 +1,333 @@
+/** Where a stanza goes: the rules of RFC 6120 §10 and RFC 6121 §8. Only the router replies, and never to an error. */
+import { randomUUID } from "node:crypto";
+import type { Logger } from "../log.ts";
+import { StanzaError } from "../xmpp/errors.ts";
+import { parseJid, type Jid } from "../xmpp/jid.ts";
+import { errorReply, iqPayload, resultReply, toStanzaError } from "../xmpp/stanza.ts";
+import { attr, escapeAttribute, namespaceOf, serialize, type Element } from "../xmpp/xml.ts";
+import { stages, type IqRequest, type IqRoute, type Passage, type Service } from "./module.ts";
+import type { Registry, StageTable } from "./registry.ts";
+import type { Session } from "./session.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** How long a client has to answer a request of the server, in milliseconds. */
+const requestTimeout = 30_000;
+/** Requests under way at once; more than one for each session of a school at login, and far below what memory bears. */
+const maxRequests = 20_000;
+
+const messageTypes = new Set([undefined, "normal", "chat", "headline", "groupchat", "error"]);
+
+type Done = void | Promise<void>;
+
+export interface RouterOptions {
+  readonly domain: string;
+  readonly sessions: Sessions;
+  readonly registry: Registry;
+  readonly log: Logger;
+  /** Whether there is an account of that name here. */
+  accountExists(local: string): Promise<boolean>;
+}
+
+interface Asked {
+  readonly of: string;
+  answer(reply: Element): void;
+}
+
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #requests = new Map<string, Asked>();
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
+
+  /** A stanza from a client of ours. Its `from` is stamped here (RFC 6120 §8.1.2.1). */
+  receive(session: Session, stanza: Element): Done {
+    stanza.attrs["from"] = session.jid.full;
+    try {
+      const to = addressOf(stanza) ?? session.jid.toBare();
+      const done =
+        stanza.name === "iq"
+          ? this.#iq(stanza, session.jid, to, session)
+          : this.#send(stanza, session.jid, to, session, attr(stanza, "to") === undefined);
+      return done instanceof Promise ? done.catch((error: unknown) => this.#refuse(stanza, error)) : done;
+    } catch (error) {
+      return this.#refuse(stanza, error);
+    }
+  }
+
+  /** A stanza from inside the node, with both addresses. */
+  route(stanza: Element): Done {
+    try {
+      const from = addressOf(stanza, "from");
+      const to = addressOf(stanza);
+      if (!from || !to) throw new Error(`a stanza without addresses was routed: ${stanza.name}`);
+      const done =
+        stanza.name === "iq"
+          ? this.#iq(stanza, from, to, undefined)
+          : this.#arrive(stanza, from, to, undefined);
+      return done instanceof Promise ? done.catch((error: unknown) => this.#refuse(stanza, error)) : done;
+    } catch (error) {
+      return this.#refuse(stanza, error);
+    }
+  }
+
+  /**
+   * One message or presence to many: serialised once, only `to` differs. `stanza` has a `from` and no `to`.
+   * Errors come back to nobody: they would arrive at the addresses of `from`.
+   */
+  async multicast(stanza: Element, recipients: Iterable<Jid>): Promise<void> {
+    const from = addressOf(stanza, "from");
+    if (!from) throw new Error("a stanza without an address was multicast");
+    const open = `<${stanza.name} to="`;
+    const rest = `"${serialize(stanza).slice(stanza.name.length + 1)}`;
+    const table = this.#tableOf(stanza);
+    for (const to of recipients) {
+      if (to.domain !== this.#options.domain) continue;
+      try {
+        const text = open + escapeAttribute(to.full) + rest;
+        const passage: Passage = { stanza, direction: "in", from, to, account: to.bare, session: undefined };
+        let taken = runStages(table, passage);
+        if (taken instanceof Promise) taken = await taken;
+        if (!taken) this.#deliverText(passage, text);
+      } catch (error) {
+        this.#options.log.debug({ err: error, to: to.full }, "a multicast stanza was refused");
+      }
+    }
+  }
+
+  /** Asks a client and waits for its answer: a result, or an error stanza. Await it only from a task of its own. */
+  request(iq: Element): Promise<Element> {
+    return new Promise((resolve, reject) => {
+      if (this.#requests.size >= maxRequests) return reject(new StanzaError("resource-constraint"));
+      const id = randomUUID();
+      iq.attrs["id"] = id;
+      const timer = setTimeout(() => {
+        this.#requests.delete(id);
+        reject(new StanzaError("remote-server-timeout", { text: "No answer in time" }));
+      }, requestTimeout);
+      timer.unref();
+      this.#requests.set(id, {
+        of: attr(iq, "to") ?? "",
+        answer(reply) {
+          clearTimeout(timer);
+          resolve(reply);
+        },
+      });
+      const done = this.route(iq);
+      if (done instanceof Promise) done.catch(reject);
+    });
+  }
+
+  /** The way out of an account: its stages, then the recipient's side. */
+  #send(stanza: Element, from: Jid, to: Jid, session: Session, undirected: boolean): Done {
+    if (stanza.name === "message") {
+      checkMessage(stanza);
+      // RFC 6121 §8.1.1.1: a message without an address goes to the account itself.
+      if (undirected) stanza.attrs["to"] = to.bare;
+    }
+    const passage: Passage = { stanza, direction: "out", from, to, account: from.bare, session };
+    const onwards = (taken: boolean): Done => {
+      if (!taken && !(undirected && stanza.name === "presence"))
+        return this.#arrive(stanza, from, to, session);
+    };
+    const taken = runStages(this.#tableOf(stanza), passage);
+    return taken instanceof Promise ? taken.then(onwards) : onwards(taken);
+  }
+
+  /** The way in: a service, an account's stages and then its resources, or another domain. */
+  #arrive(stanza: Element, from: Jid, to: Jid, session: Session | undefined): Done {
+    if (to.domain !== this.#options.domain || to.local === "") {
+      const service = this.#options.registry.services.get(to.bare);
+      if (service)
+        return this.#serve(service, { stanza, direction: "in", from, to, account: to.bare, session });
+      if (to.domain !== this.#options.domain) throw new StanzaError("remote-server-not-found");
+      // RFC 6121 §8.5.1 by analogy: nobody reads what is written to the server itself.
+      if (stanza.name === "message") throw new StanzaError("service-unavailable");
+      return;
+    }
+    const passage: Passage = { stanza, direction: "in", from, to, account: to.bare, session };
+    const service = this.#options.registry.services.get(to.bare);
+    if (service) return this.#serve(service, passage);
+    if (this.#isOnline(to.bare)) return this.#enter(passage);
+    return this.#options.accountExists(to.local).then((exists) => {
+      if (exists) return this.#enter(passage);
+      // RFC 6121 §8.5.1; the same answer as an account without resources gives.
+      if (stanza.name === "message" && messageType(stanza) !== "headline")
+        throw new StanzaError("service-unavailable");
+    });
+  }
+
+  #isOnline(account: string): boolean {
+    for (const session of this.#options.sessions.of(account)) return session !== undefined;
+    return false;
+  }
+
+  #serve(service: Service, passage: Passage): Done {
+    if (passage.stanza.name === "presence") return service.presence?.(passage);
+    if (!service.message) throw new StanzaError("service-unavailable");
+    return service.message(passage);
+  }
+
+  #enter(passage: Passage): Done {
+    const onwards = (taken: boolean): void => {
+      if (!taken) this.#deliverText(passage, serialize(passage.stanza));
+    };
+    const taken = runStages(this.#tableOf(passage.stanza), passage);
+    return taken instanceof Promise ? taken.then(onwards) : onwards(taken);
+  }
+
+  /** RFC 6121 §8.5.2 and §8.5.3, once the account is known to exist. */
+  #deliverText({ stanza, to }: Passage, text: string): void {
+    const { sessions } = this.#options;
+    if (!to.isBare) {
+      const session = sessions.get(to);
+      if (session) return session.send(stanza, text);
+    }
+    if (stanza.name === "presence") {
+      if (to.isBare) for (const session of sessions.availableOf(to.bare)) session.send(stanza, text);
+      return;
+    }
+    const type = messageType(stanza);
+    // §8.5.3.2.1: only a chat message to a resource that is gone is treated as one to the account.
+    if (!to.isBare && type !== "chat") {
+      if (type === "error" || type === "headline") return;
+      throw new StanzaError("service-unavailable");
+    }
+    if (type === "error") return;
+    if (type === "groupchat") throw new StanzaError("service-unavailable");
+    let delivered = false;
+    for (const session of sessions.of(to.bare)) {
+      // §8.5.2.1.1: to all resources whose priority is not negative; `to` stays as it is.
+      if (!session.available || session.available.priority < 0) continue;
+      session.send(stanza, text);
+      delivered = true;
+    }
+    if (!delivered && type !== "headline") throw new StanzaError("service-unavailable");
+  }
+
+  #iq(iq: Element, from: Jid, to: Jid, session: Session | undefined): Done {
+    const type = attr(iq, "type");
+    if (attr(iq, "id") === undefined)
+      throw new StanzaError("bad-request", { text: "An iq has an id (RFC 6120 §8.1.3)" });
+    if (type === "result" || type === "error") return this.#iqReply(iq, from, to);
+    if (type !== "get" && type !== "set")
+      throw new StanzaError("bad-request", { text: "An iq is get, set, result or error" });
+    const payload = iqPayload(iq);
+    const request: IqRequest = { type, from, to, payload, stanza: iq, session };
+    const service = this.#options.registry.services.get(to.bare);
+    if (service) return this.#answer(request, this.#find(request, service.name));
+    if (to.domain !== this.#options.domain) throw new StanzaError("remote-server-not-found");
+    if (to.local === "") return this.#answer(request, this.#find(request, "server"));
+    if (!to.isBare) {
+      const resource = this.#options.sessions.get(to);
+      if (!resource) throw new StanzaError("service-unavailable");
+      return resource.send(iq);
+    }
+    if (from.bare === to.bare) {
+      return this.#answer(request, this.#find(request, "self") ?? this.#find(request, "account"));
+    }
+    // §8.5.2.1.3: the server answers for the account. An unknown account answers like one without that feature.
+    const route = this.#find(request, "account");
+    if (!route) throw new StanzaError("service-unavailable");
+    return this.#options.accountExists(to.local).then((exists) => {
+      if (!exists) throw new StanzaError("service-unavailable");
+      return this.#answer(request, route);
+    });
+  }
+
+  #find({ type, payload }: IqRequest, target: string): IqRoute | undefined {
+    return this.#options.registry.route(type, target, namespaceOf(payload) ?? "", payload.name);
+  }
+
+  #answer(request: IqRequest, route: IqRoute | undefined): Done {
+    if (!route) throw new StanzaError("service-unavailable");
+    const reply = (payload: Element | undefined | void): Done =>
+      this.#return(resultReply(request.stanza, payload ?? undefined), request.session);
+    const result = route.handle(request);
+    return result instanceof Promise ? result.then(reply) : reply(result);
+  }
+
+  /** A result or error: to the resource that asked, to a request of our own, or to nobody. It is never answered. */
+  #iqReply(iq: Element, from: Jid, to: Jid): Done {
+    if (to.domain !== this.#options.domain) return;
+    if (!to.isBare) return this.#options.sessions.get(to)?.send(iq);
+    const id = attr(iq, "id") ?? "";
+    const asked = this.#requests.get(id);
+    if (!asked || asked.of !== from.full) return;
+    this.#requests.delete(id);
+    asked.answer(iq);
+  }
+
+  /** Answers what could not be handled. Errors and results are never answered (RFC 6120 §8.3.1). */
+  #refuse(stanza: Element, thrown: unknown): Done {
+    const error = toStanzaError(thrown);
+    if (error.condition === "internal-server-error")
+      this.#options.log.error({ err: thrown }, "a stanza could not be handled");
+    const type = attr(stanza, "type");
+    if (type === "error" || type === "result") return;
+    // RFC 6121 §8.5: presence that cannot be delivered is dropped, except where the sender must know (a bad address).
+    if (stanza.name === "presence" && error.condition === "service-unavailable") return;
+    return this.#return(errorReply(stanza, error), undefined);
+  }
+
+  /** Sends a reply home. */
+  #return(reply: Element, session: Session | undefined): Done {
+    if (session) return session.send(reply);
+    const to = addressOf(reply);
+    if (!to) return;
+    if (to.domain !== this.#options.domain) return;
+    if (!to.isBare) return this.#options.sessions.get(to)?.send(reply);
+    if (reply.name === "iq") return this.#iqReply(reply, addressOf(reply, "from") ?? to, to);
+  }
+
+  #tableOf(stanza: Element): StageTable {
+    return stanza.name === "message" ? this.#options.registry.message : this.#options.registry.presence;
+  }
+}
+
+/** Runs the handlers of all stages in order until one has dealt with the stanza; waits only where a handler does. */
+function runStages(table: StageTable, passage: Passage): boolean | Promise<boolean> {
+  for (let s = 0; s < stages.length; s += 1) {
+    const handlers = table[stages[s]!];
+    for (let h = 0; h < handlers.length; h += 1) {
+      const taken = handlers[h]!(passage);
+      if (taken instanceof Promise) {
+        return taken.then((dealtWith) => dealtWith === true || resume(table, passage, s, h + 1));
+      }
+      if (taken === true) return true;
+    }
+  }
+  return false;
+}
+
+async function resume(table: StageTable, passage: Passage, stage: number, handler: number): Promise<boolean> {
+  for (let s = stage; s < stages.length; s += 1) {
+    const handlers = table[stages[s]!];
+    for (let h = s === stage ? handler : 0; h < handlers.length; h += 1) {
+      if ((await handlers[h]!(passage)) === true) return true;
+    }
+  }
+  return false;
+}
+
+/** An address of a stanza in prepared form; throws `jid-malformed` where it is none. */
+function addressOf(stanza: Element, name: "from" | "to" = "to"): Jid | undefined {
+  const value = attr(stanza, name);
+  if (value === undefined) return undefined;
+  const jid = parseJid(value);
+  if (!jid) throw new StanzaError("jid-malformed");
+  return jid;
+}
+
+/** RFC 6121 §5.2.2: an unknown type is `normal`. */
+function messageType(message: Element): string {
+  const type = attr(message, "type");
+  return type !== undefined && messageTypes.has(type) ? type : "normal";
+}
+
+function checkMessage(message: Element): void {
+  if (message.children.length === 0 && attr(message, "to") === undefined) {
+    throw new StanzaError("bad-request", { text: "An empty message to nobody" });
+  }
+}

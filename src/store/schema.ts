@@ -1,0 +1,171 @@
+/** Every table, once, over a column kit. The SQL that makes them is in `migrations/`; a test holds both together. */
+import type { Columns } from "./columns.ts";
+
+export type Subscription = "none" | "to" | "from" | "both";
+export type Affiliation = "owner" | "publisher" | "publish-only" | "member" | "none" | "outcast";
+export type SubscriptionState = "subscribed" | "pending" | "unconfigured";
+
+export function schema({ table, text, int, bool, time, json, index, primaryKey }: Columns) {
+  return {
+    /** People. `local` is the prepared localpart of their address. A removed account keeps its name taken. */
+    accounts: table("accounts", {
+      local: text().primaryKey(),
+      admin: bool().notNull().default(false),
+      createdAt: time().notNull(),
+      removedAt: time(),
+    }),
+    /** SCRAM verifiers, one for each hash (RFC 5802 §3); the password itself is nowhere. */
+    credentials: table(
+      "credentials",
+      {
+        local: text().notNull(),
+        hash: text().notNull().$type<"SHA-1" | "SHA-256" | "SHA-512">(),
+        salt: text().notNull(),
+        iterations: int().notNull(),
+        storedKey: text().notNull(),
+        serverKey: text().notNull(),
+      },
+      (t) => [primaryKey({ columns: [t.local, t.hash] })],
+    ),
+    /** Values that the node makes once and keeps, such as the key behind the salts of unknown users. */
+    secrets: table("secrets", { name: text().primaryKey(), value: text().notNull() }),
+    /** RFC 6121 §2. `account` is a bare address, here and below. A removed item stays as `removed`, for its version. */
+    rosterItems: table(
+      "roster_items",
+      {
+        account: text().notNull(),
+        jid: text().notNull(),
+        name: text(),
+        groups: json<string[]>().notNull(),
+        subscription: text().notNull().$type<Subscription>(),
+        ask: bool().notNull(),
+        approved: bool().notNull(),
+        removed: bool().notNull(),
+        version: int().notNull(),
+      },
+      (t) => [primaryKey({ columns: [t.account, t.jid] })],
+    ),
+    /** Subscription requests that wait for the user's answer, whole (RFC 6121 §3.1.3). */
+    subscriptionRequests: table(
+      "subscription_requests",
+      {
+        account: text().notNull(),
+        jid: text().notNull(),
+        stanza: text().notNull(),
+        receivedAt: time().notNull(),
+      },
+      (t) => [primaryKey({ columns: [t.account, t.jid] })],
+    ),
+    /** When the last resource of an account went away, with its status (RFC 6121 §4.3.2, XEP-0012). */
+    lastSeen: table("last_seen", { account: text().primaryKey(), at: time().notNull(), status: text() }),
+    vcards: table("vcards", { account: text().primaryKey(), xml: text().notNull() }),
+    /** `service` is the bare address of a PEP account or of a pubsub service. `config` holds what differs from the default. */
+    pubsubNodes: table(
+      "pubsub_nodes",
+      {
+        service: text().notNull(),
+        node: text().notNull(),
+        config: json<Record<string, string | string[]>>().notNull(),
+        createdAt: time().notNull(),
+      },
+      (t) => [primaryKey({ columns: [t.service, t.node] })],
+    ),
+    /** `position` sorts by the time of the last publish; `publisher` is a bare address. */
+    pubsubItems: table(
+      "pubsub_items",
+      {
+        service: text().notNull(),
+        node: text().notNull(),
+        id: text().notNull(),
+        position: text().notNull(),
+        publisher: text().notNull(),
+        payload: text(),
+        publishedAt: time().notNull(),
+      },
+      (t) => [
+        primaryKey({ columns: [t.service, t.node, t.id] }),
+        index("pubsub_items_position").on(t.service, t.node, t.position),
+      ],
+    ),
+    pubsubAffiliations: table(
+      "pubsub_affiliations",
+      {
+        service: text().notNull(),
+        node: text().notNull(),
+        jid: text().notNull(),
+        affiliation: text().notNull().$type<Affiliation>(),
+      },
+      (t) => [primaryKey({ columns: [t.service, t.node, t.jid] })],
+    ),
+    pubsubSubscriptions: table(
+      "pubsub_subscriptions",
+      {
+        service: text().notNull(),
+        node: text().notNull(),
+        /** As it subscribed: bare or full. */
+        jid: text().notNull(),
+        subid: text().notNull(),
+        state: text().notNull().$type<SubscriptionState>(),
+        options: json<Record<string, string | string[]>>().notNull(),
+        createdAt: time().notNull(),
+      },
+      (t) => [
+        primaryKey({ columns: [t.service, t.node, t.jid, t.subid] }),
+        index("pubsub_subscriptions_jid").on(t.jid),
+      ],
+    ),
+    /** A projection of the items of `urn:xmpp:microblog:0`, written in their transaction. `deletedAt` marks what is gone (410). */
+    posts: table(
+      "posts",
+      {
+        author: text().notNull(),
+        id: text().notNull(),
+        /** The `tag:` URI, minted once. */
+        atomId: text().notNull(),
+        title: text().notNull(),
+        /** Markdown or plain source; `html` is what readers see, sanitised. */
+        text: text().notNull(),
+        html: text().notNull(),
+        tags: json<string[]>().notNull(),
+        language: text(),
+        public: bool().notNull(),
+        publishedAt: time().notNull(),
+        updatedAt: time().notNull(),
+        deletedAt: time(),
+      },
+      (t) => [
+        primaryKey({ columns: [t.author, t.id] }),
+        index("posts_published").on(t.author, t.publishedAt, t.id),
+        index("posts_site").on(t.publishedAt, t.author, t.id),
+      ],
+    ),
+    postTags: table(
+      "post_tags",
+      {
+        author: text().notNull(),
+        postId: text().notNull(),
+        tag: text().notNull(),
+        publishedAt: time().notNull(),
+      },
+      (t) => [
+        primaryKey({ columns: [t.author, t.postId, t.tag] }),
+        index("post_tags_tag").on(t.tag, t.author, t.publishedAt),
+      ],
+    ),
+    /** Which chat message to `timeline@` made which post, so that a correction or retraction finds it. */
+    postMessages: table(
+      "post_messages",
+      { author: text().notNull(), messageId: text().notNull(), postId: text().notNull() },
+      (t) => [primaryKey({ columns: [t.author, t.messageId] })],
+    ),
+    /** One row a feed: when it last changed, edits and deletions included, and how often (validators of HTTP). */
+    feedChanges: table("feed_changes", {
+      /** `` for the site, `ana@example.org` for a person, either with `#tag` behind it. */
+      scope: text().primaryKey(),
+      changes: int().notNull(),
+      changedAt: time().notNull(),
+    }),
+  };
+}
+
+export type Schema = ReturnType<typeof schema>;
