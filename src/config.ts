@@ -1,0 +1,243 @@
+/** The settings: `pipit.toml`, then the environment over it; checked strictly, completed and frozen. */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { domainToASCII } from "node:url";
+import { parse as parseToml, TomlError } from "smol-toml";
+import { z } from "zod";
+import { prepareDomain } from "./xmpp/jid.ts";
+
+/** Settings that cannot be used, each problem on a line of its own: where it is, and what is wrong. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+const text = z.string({ error: "must be text" }).min(1, "must not be empty");
+const flag = z.boolean({ error: "must be true or false" });
+const portError = "must be a port from 1 to 65535 (0: any free one), or false to turn it off";
+const port = z.union([z.int().min(0).max(65_535), z.literal(false)], { error: portError });
+const listError = "must be a list of texts";
+const list = <T extends z.ZodType>(item: T) => z.array(item, { error: listError });
+
+const domain = text.transform((value, context) => {
+  const prepared = prepareDomain(value);
+  if (prepared) return prepared;
+  context.addIssue({ code: "custom", message: `"${value}" is not a domain name` });
+  return z.NEVER;
+});
+
+const uri = text.refine((value) => URL.canParse(value), {
+  error: "must be an address such as mailto:ana@example.org, xmpp:ana@example.org or https://…",
+});
+
+const baseUrl = text.transform((value, context) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
+  context.addIssue({ code: "custom", message: "must be http(s)://host[:port], without a path" });
+  return z.NEVER;
+});
+
+const levels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+
+const contact = (who: string) => list(uri).optional().describe(`Addresses (URIs) ${who}`);
+
+/** A group of keys. Nothing in it has to be written. */
+const group = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  z.strictObject(shape, { error: "must be a table" }).prefault({} as never);
+
+/** Every key, with its default and what it means; the README's table is made from this. */
+const settings = z.strictObject({
+  domain: domain.default("localhost").describe("The domain: the part behind the @ in everybody's address"),
+  data: text.default("./data").describe("The data directory; a relative path starts at the file's folder"),
+  url: baseUrl
+    .optional()
+    .meta({ shown: "`https://<domain>`; `http://localhost:<port>` while the domain is `localhost`" })
+    .describe("Public address of the web pages"),
+  listen: group({
+    host: text
+      .optional()
+      .meta({ shown: "loopback while the domain is `localhost`, else all addresses" })
+      .describe("The network address to listen on"),
+    c2s: port.default(5222).describe("Clients, with STARTTLS"),
+    c2s_tls: port.default(5223).describe("Clients, TLS from the first byte"),
+    s2s: port.default(5269).describe("Other servers, with STARTTLS"),
+    s2s_tls: port.default(5270).describe("Other servers, TLS from the first byte"),
+    http: port.default(8080).describe("The web, without TLS: a reverse proxy adds it"),
+  }),
+  tls: group({
+    cert: text
+      .optional()
+      .meta({ shown: "a self-signed pair is made in `data`" })
+      .describe("Certificate chain (PEM file)"),
+    key: text.optional().meta({ shown: "goes with `tls.cert`" }).describe("Its private key (PEM file)"),
+    ca: text.optional().describe("Extra trusted roots (PEM file)"),
+  }),
+  c2s: group({ require_tls: flag.default(true).describe("Refuse clients that do not encrypt") }),
+  s2s: group({
+    allow: list(domain)
+      .optional()
+      .meta({ shown: "any" })
+      .describe("The only domains to speak with, in either direction"),
+    deny: list(domain).default([]).describe("Domains never to speak with, in either direction"),
+  }),
+  registration: group({ open: flag.default(false).describe("Let anybody make an account") }),
+  contact: group({
+    abuse: contact("to report abuse to"),
+    admin: contact("of who runs this node"),
+    support: contact("to ask for help"),
+    security: contact("to report a vulnerability to"),
+    feedback: contact("for opinions"),
+    sales: contact("for business"),
+  }),
+  modules: list(text).default([]).describe("Files of further modules to load"),
+  log: group({
+    level: z
+      .enum(levels, { error: `must be one of ${levels.join(", ")}` })
+      .default("info")
+      .describe("The least important lines that are logged"),
+  }),
+});
+
+type Frozen<T> = T extends object ? { readonly [Key in keyof T]: Frozen<T[Key]> } : T;
+type Settings = z.output<typeof settings>;
+
+/** The settings as they hold: paths absolute, domains prepared (RFC 7622), nothing to change any more. */
+export type Config = Frozen<Omit<Settings, "url"> & { url: string }>;
+
+/** What may stand in the file, or be given by a test. */
+export type ConfigInput = z.input<typeof settings>;
+
+/** The settings from `file` (`pipit.toml`, if there is one) and the environment; throws `ConfigError`. */
+export function loadConfig(file?: string, env: NodeJS.ProcessEnv = process.env): Config {
+  const where = resolve(file ?? "pipit.toml");
+  const input = readToml(where, file === undefined);
+  overlay(input, env);
+  return completeConfig(input, dirname(where));
+}
+
+/** Settings checked and completed; relative paths start at `folder`. Throws `ConfigError`. */
+export function completeConfig(input: object, folder = process.cwd()): Config {
+  const result = settings.safeParse(input);
+  if (!result.success) throw new ConfigError(result.error.issues.flatMap(explain).join("\n"));
+  const { tls, listen, ...rest } = result.data;
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    throw new ConfigError("tls: cert and key go together; one of them is missing");
+  }
+  const local = rest.domain === "localhost" || rest.domain.endsWith(".localhost");
+  const at = (path: string | undefined) => path && resolve(folder, path);
+  return freeze({
+    ...rest,
+    data: resolve(folder, rest.data),
+    url: rest.url ?? (local ? localUrl(rest.domain, listen.http) : `https://${domainToASCII(rest.domain)}`),
+    listen: { ...listen, host: listen.host ?? (local ? "127.0.0.1" : undefined) },
+    tls: { cert: at(tls.cert), key: at(tls.key), ca: at(tls.ca) },
+    modules: rest.modules.map((module) => resolve(folder, module)),
+  });
+}
+
+export interface ConfigRow {
+  readonly key: string;
+  readonly default: string;
+  readonly environment: string;
+  readonly meaning: string;
+}
+
+/** One row for each key, in order: the README's configuration table. */
+export function configTable(): ConfigRow[] {
+  return leaves(settings).map(({ path, schema }) => ({
+    key: path.join("."),
+    default: shownDefault(schema),
+    environment: environmentName(path),
+    meaning: schema.description ?? "",
+  }));
+}
+
+interface Leaf {
+  readonly path: readonly string[];
+  readonly schema: z.ZodType;
+}
+
+function leaves(schema: z.ZodType, path: readonly string[] = []): Leaf[] {
+  const bare = unwrapped(schema);
+  if (!(bare instanceof z.ZodObject)) return [{ path, schema }];
+  return Object.entries(bare.shape).flatMap(([key, value]) => leaves(value as z.ZodType, [...path, key]));
+}
+
+/** The schema of a value that is there. */
+function unwrapped(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) {
+    return unwrapped(schema.unwrap() as z.ZodType);
+  }
+  return schema;
+}
+
+function shownDefault(schema: z.ZodType): string {
+  const { shown } = schema.meta() ?? {};
+  if (typeof shown === "string") return shown;
+  const value = schema.parse(undefined);
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) return "none";
+  return `\`${String(value)}\``;
+}
+
+function readToml(file: string, mayMiss: boolean): Record<string, unknown> {
+  try {
+    return parseToml(readFileSync(file, "utf8"));
+  } catch (error) {
+    if (error instanceof TomlError) {
+      const [reason] = error.message.split("\n");
+      throw new ConfigError(`${file}:${error.line}:${error.column}: ${reason}`);
+    }
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT") throw new ConfigError(`${file} cannot be read: ${message}`);
+    if (mayMiss) return {};
+    throw new ConfigError(`${file}: there is no such file`);
+  }
+}
+
+const prefix = "PIPIT_";
+/** What Kubernetes puts into every container beside a service called `pipit`. */
+const ofKubernetes = /^PIPIT_(?:SERVICE_|PORT(?:_|$))/;
+
+const environmentName = (path: readonly string[]): string => prefix + path.join("__").toUpperCase();
+
+/** Puts the environment's values over those of the file; a variable that sets nothing is a mistake in its name. */
+function overlay(input: Record<string, unknown>, env: NodeJS.ProcessEnv): void {
+  const known = new Map(leaves(settings).map((leaf) => [environmentName(leaf.path), leaf]));
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || !name.startsWith(prefix) || ofKubernetes.test(name)) continue;
+    const leaf = known.get(name);
+    if (!leaf) throw new ConfigError(`${name}: there is no such setting`);
+    let table = input;
+    for (const key of leaf.path.slice(0, -1)) table = (table[key] ??= {}) as Record<string, unknown>;
+    table[leaf.path.at(-1)!] = fromText(unwrapped(leaf.schema), value);
+  }
+}
+
+/** What TOML would give for the text of a variable; text that fits nothing is left for the check to refuse. */
+function fromText(schema: z.ZodType, value: string): unknown {
+  if (schema instanceof z.ZodArray) {
+    const items = value.split(",").map((item) => item.trim());
+    return items.filter((item) => item !== "");
+  }
+  if (schema instanceof z.ZodBoolean || schema instanceof z.ZodUnion) {
+    if (value === "true" || value === "false") return value === "true";
+    return /^\d+$/.test(value) ? Number(value) : value;
+  }
+  return value;
+}
+
+function explain(issue: z.core.$ZodIssue): string[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => `${[...issue.path, key].join(".")}: there is no such setting`);
+  }
+  return [`${issue.path.join(".")}: ${issue.message}`];
+}
+
+/** While nothing else is known, the web is where it is served. */
+function localUrl(domain: string, port: number | false): string {
+  return port ? `http://${domain}:${port}` : `http://${domain}`;
+}
+
+function freeze<T>(value: T): Frozen<T> {
+  if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(freeze);
+  return value as Frozen<T>;
+}

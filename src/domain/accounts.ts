@@ -1,0 +1,185 @@
+/** The people of the node. A password is kept as SCRAM verifiers (RFC 5802 §3) and nowhere else. */
+import { createHmac, randomBytes } from "node:crypto";
+import type { Events } from "../events.ts";
+import { accountStore, type AccountRow, type CredentialsRow } from "../store/accounts.ts";
+import type { Store } from "../store/store.ts";
+import { StanzaError } from "../xmpp/errors.ts";
+import { prepareLocal, type Jid } from "../xmpp/jid.ts";
+import { deriveCredentials, type ScramCredentials, type ScramHash } from "../xmpp/sasl/scram.ts";
+import type { DomainEvents } from "./events.ts";
+
+const hashes = { "SHA-1": 20, "SHA-256": 32, "SHA-512": 64 } as const satisfies Record<ScramHash, number>;
+
+/**
+ * Rounds of PBKDF2. RFC 7677 §4 asks for 4,096 at least and for more where hardware allows; a phone repeats them at
+ * each login (some 20 ms), and so does this server for PLAIN.
+ */
+const iterations = 10_000;
+/** RFC 5802 does not say; NIST SP 800-132 §5.1 asks for 16. */
+const saltBytes = 16;
+/** PBKDF2 hashes a long password once; what is longer than this is no password but a load. */
+const maxPasswordBytes = 1024;
+
+/** Addresses that people take for those of the operator or of the node itself (RFC 2142). */
+const reserved = new Set(["abuse", "admin", "postmaster", "root", "security", "timeline", "xmpp"]);
+
+export interface Account {
+  /** The bare address. */
+  readonly jid: string;
+  readonly local: string;
+  readonly admin: boolean;
+  readonly createdAt: Date;
+}
+
+export interface AccountsOptions {
+  readonly domain: string;
+  readonly store: Store;
+  readonly events: Events<DomainEvents>;
+}
+
+export class Accounts {
+  readonly #domain: string;
+  readonly #store: Store;
+  readonly #rows: ReturnType<typeof accountStore>;
+  readonly #events: Events<DomainEvents>;
+  #unknownKey: Promise<string> | undefined;
+
+  constructor({ domain, store, events }: AccountsOptions) {
+    this.#domain = domain;
+    this.#store = store;
+    this.#rows = accountStore(store);
+    this.#events = events;
+  }
+
+  /** Makes an account; `conflict` where the name is or was somebody's, `not-acceptable` where it cannot be one. */
+  async add(jid: Jid, password: string, options: { admin?: boolean } = {}): Promise<Account> {
+    const local = this.#localOf(jid);
+    if (reserved.has(local)) {
+      throw new StanzaError("not-acceptable", { text: `The name "${local}" is reserved` });
+    }
+    const credentials = await verifiers(local, password);
+    const row: AccountRow = { local, admin: options.admin ?? false, createdAt: new Date(), removedAt: null };
+    await this.#store.transaction(async (tx) => {
+      const rows = accountStore(tx);
+      const taken = await rows.find(local);
+      if (taken) {
+        const text = taken.removedAt
+          ? `${jid.bare} was removed, and its name is not given to anybody else`
+          : `${jid.bare} exists already`;
+        throw new StanzaError("conflict", { text });
+      }
+      await rows.insert(row);
+      await rows.setCredentials(local, credentials);
+    });
+    this.#events.emit("account.added", { account: jid.bare });
+    return this.#account(row);
+  }
+
+  /** `item-not-found` where there is no such account. */
+  async setPassword(jid: Jid, password: string): Promise<void> {
+    const local = this.#localOf(jid);
+    const credentials = await verifiers(local, password);
+    await this.#store.transaction(async (tx) => {
+      const rows = accountStore(tx);
+      await mustExist(rows, jid);
+      await rows.setCredentials(local, credentials);
+    });
+    this.#events.emit("account.password", { account: jid.bare });
+  }
+
+  /** Ends an account. Its name stays taken, so that nobody inherits its contacts and followers. */
+  async remove(jid: Jid): Promise<void> {
+    const local = this.#localOf(jid);
+    await this.#store.transaction(async (tx) => {
+      const rows = accountStore(tx);
+      await mustExist(rows, jid);
+      await rows.remove(local, new Date());
+    });
+    this.#events.emit("account.removed", { account: jid.bare });
+  }
+
+  async list(): Promise<Account[]> {
+    const rows = await this.#rows.list();
+    return rows.filter((row) => !row.removedAt).map((row) => this.#account(row));
+  }
+
+  async find(local: string): Promise<Account | undefined> {
+    const row = await this.#rows.find(local);
+    return row && !row.removedAt ? this.#account(row) : undefined;
+  }
+
+  async exists(local: string): Promise<boolean> {
+    return (await this.find(local)) !== undefined;
+  }
+
+  /**
+   * What to check a password of this name against. An unknown name gets made-up credentials that are always the
+   * same, so that a login attempt does not tell who has an account (RFC 5802 §5.1 sends salt and rounds to anybody).
+   */
+  async credentials(
+    local: string,
+    hash: ScramHash,
+  ): Promise<{ credentials: ScramCredentials; known: boolean }> {
+    const [row, key] = await Promise.all([this.#rows.credentials(local, hash), this.#keyOfUnknown()]);
+    if (row) return { credentials: fromRow(row), known: true };
+    const derived = (what: string, length: number) =>
+      createHmac("sha512", key).update(`${what} ${hash} ${local}`).digest().subarray(0, length);
+    return {
+      credentials: {
+        salt: derived("salt", saltBytes),
+        iterations,
+        storedKey: derived("stored", hashes[hash]),
+        serverKey: derived("server", hashes[hash]),
+      },
+      known: false,
+    };
+  }
+
+  #keyOfUnknown(): Promise<string> {
+    return (this.#unknownKey ??= this.#rows.secret("unknown-accounts", randomBytes(32).toString("base64")));
+  }
+
+  #localOf(jid: Jid): string {
+    if (jid.domain !== this.#domain || !jid.isBare || prepareLocal(jid.local) !== jid.local) {
+      throw new StanzaError("not-acceptable", { text: `${jid.full} is not an address at ${this.#domain}` });
+    }
+    return jid.local;
+  }
+
+  #account({ local, admin, createdAt }: AccountRow): Account {
+    return { jid: `${local}@${this.#domain}`, local, admin, createdAt };
+  }
+}
+
+async function mustExist(rows: ReturnType<typeof accountStore>, jid: Jid): Promise<void> {
+  const row = await rows.find(jid.local);
+  if (!row || row.removedAt)
+    throw new StanzaError("item-not-found", { text: `There is no account ${jid.bare}` });
+}
+
+async function verifiers(local: string, password: string): Promise<CredentialsRow[]> {
+  if (password === "" || Buffer.byteLength(password) > maxPasswordBytes) {
+    throw new StanzaError("not-acceptable", { text: `A password has 1 to ${maxPasswordBytes} bytes` });
+  }
+  const names = Object.keys(hashes) as ScramHash[];
+  return Promise.all(
+    names.map(async (hash) => {
+      const c = await deriveCredentials(password, hash, randomBytes(saltBytes), iterations);
+      return {
+        local,
+        hash,
+        salt: c.salt.toString("base64"),
+        iterations: c.iterations,
+        storedKey: c.storedKey.toString("base64"),
+        serverKey: c.serverKey.toString("base64"),
+      };
+    }),
+  );
+}
+
+const fromRow = ({ salt, iterations, storedKey, serverKey }: CredentialsRow): ScramCredentials => ({
+  salt: Buffer.from(salt, "base64"),
+  iterations,
+  storedKey: Buffer.from(storedKey, "base64"),
+  serverKey: Buffer.from(serverKey, "base64"),
+});
