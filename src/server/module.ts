@@ -8,9 +8,9 @@ import type { Session } from "./session.ts";
 
 /**
  * Whom an iq request is addressed to: the `server` (its domain), an `account` (a bare JID, whoever asks), `self`
- * (the asker's own bare JID, or no address at all), or a service by its name.
+ * (the asker's own bare JID, or no address at all), a service by its name, or any `service` that has no route by name.
  */
-export type Target = "server" | "account" | "self" | (string & {});
+export type Target = "server" | "account" | "self" | "service" | (string & {});
 
 /** An iq of type get or set. Return the payload of the result, or nothing, or throw `StanzaError`; the router replies. */
 export interface IqRequest {
@@ -31,6 +31,8 @@ export interface IqRoute {
   readonly target: Target;
   readonly xmlns: string;
   readonly name: string;
+  /** `account` only: asked about names without an account too, so that the answer can be the one that a stranger gets. */
+  readonly anyName?: true;
   handle(iq: IqRequest): Awaitable<Element | undefined | void>;
 }
 
@@ -64,6 +66,32 @@ export interface Identity {
   readonly name?: string;
 }
 
+/** A disco#info or disco#items request (XEP-0030). */
+export interface DiscoQuery {
+  readonly from: Jid;
+  readonly to: Jid;
+  readonly node: string | undefined;
+  /** The `<query/>` as it came, e.g. with a request for a page of items. */
+  readonly query: Element;
+}
+
+export interface DiscoInfo {
+  readonly identities?: readonly Identity[];
+  readonly features?: readonly string[];
+  /** XEP-0128: data forms. */
+  readonly forms?: readonly Element[];
+}
+
+/**
+ * What can be discovered at an address beyond what is announced. Without a node, everybody's answers are added up;
+ * a node is described by the first that knows it. Tell only what `from` may know: a hidden node is an unknown one.
+ */
+export interface DiscoSource {
+  info?(query: DiscoQuery): Awaitable<DiscoInfo | undefined>;
+  /** `<item/>` elements; the last may be an RSM `<set/>`. */
+  items?(query: DiscoQuery): Awaitable<readonly Element[] | undefined>;
+}
+
 /** An address that this process answers for itself: a part of the domain, or a reserved name at it. */
 export interface Service {
   /** The name by which iq routes target it. */
@@ -72,6 +100,7 @@ export interface Service {
   readonly address: string;
   readonly identities: readonly Identity[];
   readonly features: readonly string[];
+  readonly disco?: DiscoSource;
   message?(passage: Passage): Awaitable<void>;
   presence?(passage: Passage): Awaitable<void>;
 }
@@ -81,6 +110,9 @@ export interface Registrations<Events extends object> {
   readonly message?: StageHandlers;
   readonly presence?: StageHandlers;
   readonly services?: readonly Service[];
+  readonly disco?: { readonly server?: DiscoSource; readonly account?: DiscoSource };
+  /** What stands in the stream features once a client is authenticated; built for each stream. */
+  readonly streamFeature?: () => Element;
   /** Told after the fact; cannot veto. */
   readonly events?: { readonly [Name in keyof Events]?: (event: Events[Name]) => Awaitable<void> };
 }

@@ -1,8 +1,10 @@
 /** What the modules registered, merged: one place where a clash shows at start and where disco reads what there is. */
 import type { Events } from "../events.ts";
+import type { Element } from "../xmpp/xml.ts";
 import {
   stages,
   type Announced,
+  type DiscoSource,
   type Identity,
   type IqRoute,
   type Module,
@@ -28,6 +30,12 @@ export class Registry {
     server: [],
     account: [],
   };
+  readonly disco: { readonly server: DiscoSource[]; readonly account: DiscoSource[] } = {
+    server: [],
+    account: [],
+  };
+  /** The stream features of modules (RFC 6120 §4.3.2), for a client that is authenticated. */
+  readonly streamFeatures: (() => Element)[] = [];
   readonly #routes = new Map<string, { route: IqRoute; module: string }>();
 
   /** Sets up a module and takes in what it returns; a second claim on the same thing throws. */
@@ -44,6 +52,10 @@ export class Registry {
       if (this.services.has(service.address)) throw new Error(`Two modules serve ${service.address}`);
       this.services.set(service.address, service);
     }
+    const { disco, streamFeature } = registrations;
+    if (disco?.server) this.disco.server.push(disco.server);
+    if (disco?.account) this.disco.account.push(disco.account);
+    if (streamFeature) this.streamFeatures.push(streamFeature);
     for (const name in registrations.events) {
       const listener = registrations.events[name];
       if (listener) events.on(name, listener);

@@ -216,7 +216,9 @@ export class Router {
     const payload = iqPayload(iq);
     const request: IqRequest = { type, from, to, payload, stanza: iq, session };
     const service = this.#options.registry.services.get(to.bare);
-    if (service) return this.#answer(request, this.#find(request, service.name));
+    if (service) {
+      return this.#answer(request, this.#find(request, service.name) ?? this.#find(request, "service"));
+    }
     if (to.domain !== this.#options.domain) throw new StanzaError("remote-server-not-found");
     if (to.local === "") return this.#answer(request, this.#find(request, "server"));
     if (!to.isBare) {
@@ -230,6 +232,7 @@ export class Router {
     // §8.5.2.1.3: the server answers for the account. An unknown account answers like one without that feature.
     const route = this.#find(request, "account");
     if (!route) throw new StanzaError("service-unavailable");
+    if (route.anyName) return this.#answer(request, route);
     return this.#options.accountExists(to.local).then((exists) => {
       if (!exists) throw new StanzaError("service-unavailable");
       return this.#answer(request, route);
