@@ -112,15 +112,16 @@ export interface Registrations<Events extends object> {
   readonly services?: readonly Service[];
   readonly disco?: { readonly server?: DiscoSource; readonly account?: DiscoSource };
   /** What stands in the stream features once a client is authenticated; built for each stream. */
-  readonly streamFeature?: () => Element;
+  readonly streamFeature?: () => Awaitable<Element>;
   /** Told after the fact; cannot veto. */
   readonly events?: { readonly [Name in keyof Events]?: (event: Events[Name]) => Awaitable<void> };
 }
 
-/** What a module announces in disco#info, on the domain and on accounts; only what really works. */
+/** What a module announces in disco#info, on the domain, on accounts and on every service; only what really works. */
 export interface Announced {
   readonly server?: readonly string[];
   readonly account?: readonly string[];
+  readonly service?: readonly string[];
 }
 
 export interface Module<Context, Events extends object> {

@@ -22,9 +22,10 @@ export class Registry {
   readonly message: StageTable = emptyTable();
   readonly presence: StageTable = emptyTable();
   readonly services = new Map<string, Service>();
-  readonly features: { readonly server: Set<string>; readonly account: Set<string> } = {
+  readonly features: Record<keyof Announced, Set<string>> = {
     server: new Set(),
     account: new Set(),
+    service: new Set(),
   };
   readonly identities: { readonly server: Identity[]; readonly account: Identity[] } = {
     server: [],
@@ -35,7 +36,7 @@ export class Registry {
     account: [],
   };
   /** The stream features of modules (RFC 6120 §4.3.2), for a client that is authenticated. */
-  readonly streamFeatures: (() => Element)[] = [];
+  readonly streamFeatures: (() => Element | Promise<Element>)[] = [];
   readonly #routes = new Map<string, { route: IqRoute; module: string }>();
 
   /** Sets up a module and takes in what it returns; a second claim on the same thing throws. */
@@ -83,10 +84,11 @@ export class Registry {
   }
 
   #announce(features: Announced = {}, identities: Module<unknown, object>["identities"] = {}): void {
-    for (const side of ["server", "account"] as const) {
+    for (const side of ["server", "account", "service"] as const) {
       for (const feature of features[side] ?? []) this.features[side].add(feature);
-      this.identities[side].push(...(identities[side] ?? []));
     }
+    this.identities.server.push(...(identities.server ?? []));
+    this.identities.account.push(...(identities.account ?? []));
   }
 }
 
