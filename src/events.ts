@@ -2,7 +2,8 @@
 import type { Logger } from "./log.ts";
 
 export class Events<Map extends object> {
-  readonly #listeners = new globalThis.Map<keyof Map, ((event: never) => unknown)[]>();
+  /** By any name, so that who tells much may be handed to who listens to little. */
+  readonly #listeners = new globalThis.Map<PropertyKey, ((event: never) => unknown)[]>();
   readonly #log: Logger;
 
   constructor(log: Logger) {
@@ -26,7 +27,7 @@ export class Events<Map extends object> {
     }
   }
 
-  #failed(name: keyof Map, error: unknown): void {
+  #failed(name: PropertyKey, error: unknown): void {
     this.#log.error({ err: error, event: String(name) }, "an event listener failed");
   }
 }

@@ -1,5 +1,5 @@
 /** Structured logs. What could be a secret is never handed to the logger; redaction is the second lock. */
-import { pino, type Logger } from "pino";
+import { destination, pino, type Logger } from "pino";
 
 export type { Logger };
 
@@ -8,10 +8,14 @@ export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" |
 const secrets = ["password", "authorization", "cookie", "token", "secret", "stored_key", "server_key"];
 
 export function createLogger(level: LogLevel): Logger {
-  return pino({
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    redact: { paths: secrets.flatMap((name) => [name, `*.${name}`]), censor: "[hidden]" },
-  });
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      redact: { paths: secrets.flatMap((name) => [name, `*.${name}`]), censor: "[hidden]" },
+    },
+    // Standard output is for what was asked for: the addresses, a command's answer.
+    destination({ fd: 2, sync: true }),
+  );
 }

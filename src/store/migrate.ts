@@ -1,11 +1,11 @@
 /** Brings the database to this program's version at start: numbered SQL files, after a copy of what was there. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import type Database from "better-sqlite3";
 
-const folder = new URL("./migrations/", import.meta.url);
+const ours = new URL("./migrations/", import.meta.url);
 
-/** The migrations this program has, in order; the number that begins a file's name is the version it leads to. */
-function migrations(): { version: number; sql: string }[] {
+/** The migrations in a folder, in order; the number that begins a file's name is the version it leads to. */
+function migrations(folder: URL): { version: number; sql: string }[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".sql"))
     .sort()
@@ -16,18 +16,18 @@ function migrations(): { version: number; sql: string }[] {
 }
 
 /** Applies what is missing, each file in a transaction of its own; refuses a database that is newer than the program. */
-export function migrate(db: Database.Database, file: string): void {
-  const all = migrations();
+export function migrate(db: Database.Database, file: string, folder = ours): void {
+  const all = migrations(folder);
   const latest = all.at(-1)?.version ?? 0;
   const current = Number(db.pragma("user_version", { simple: true }));
   if (current > latest) {
     throw new Error(
-      `${file} was written by a newer Pipit (schema ${current}, this one knows ${latest}). ` +
-        `Start the newer version, or restore a backup from before the upgrade.`,
+      `it was written by a newer Pipit (schema ${current}, this one knows ${latest}). ` +
+        `Start the newer version, or restore a copy from before the upgrade.`,
     );
   }
   if (current === latest) return;
-  if (current > 0) db.prepare("VACUUM INTO ?").run(`${file}.before-${latest}`);
+  if (current > 0) copy(db, `${file}.before-${latest}`);
   for (const { version, sql } of all) {
     if (version <= current) continue;
     db.transaction(() => {
@@ -35,4 +35,10 @@ export function migrate(db: Database.Database, file: string): void {
       db.pragma(`user_version = ${version}`);
     })();
   }
+}
+
+/** A copy that an attempt before this one left is older than what it would save. */
+function copy(db: Database.Database, file: string): void {
+  rmSync(file, { force: true });
+  db.prepare("VACUUM INTO ?").run(file);
 }

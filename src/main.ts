@@ -1,0 +1,89 @@
+/** `npm start`: a node in the foreground. It says where it can be reached, and stops when it is told to. */
+import { parseArgs } from "node:util";
+import { ConfigError, loadConfig, type Config } from "./config.ts";
+import { createLogger, type Logger } from "./log.ts";
+import { StartError, startNode, type RunningNode } from "./node.ts";
+import { version } from "./version.ts";
+
+/** How long a clean end may take before it is an end all the same, in milliseconds. */
+const closeTimeout = 10_000;
+
+// Everything the node writes is its own: verifiers, keys, people's messages.
+process.umask(0o077);
+
+let config: Config;
+try {
+  const { values } = parseArgs({ options: { config: { type: "string" } } });
+  config = loadConfig(values.config);
+} catch (error) {
+  fail(error);
+}
+const log = createLogger(config.log.level);
+const node = await startNode(config, log).catch(fail);
+process.stdout.write(await greeting(node));
+obeySignals(node, log);
+
+/** Ends the program before it ran: in one line where the operator can mend it, with a stack where it is a fault of ours. */
+function fail(error: unknown): never {
+  const known = error instanceof ConfigError || error instanceof StartError || isUsage(error);
+  process.stderr.write(`pipit: ${known ? error.message : describe(error)}\n`);
+  process.exit(1);
+}
+
+const isUsage = (error: unknown): error is Error =>
+  error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+
+const describe = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
+async function greeting({ config, ports, accounts, certificate }: RunningNode): Promise<string> {
+  const { domain, url, data } = config;
+  const lines = [`Pipit ${version} serves ${domain}`];
+  if ((await accounts.list()).length === 0) {
+    lines.push(
+      `  nobody lives here yet; add yourself:  npm run pipit -- account add <name>@${domain} --admin`,
+    );
+  }
+  const host = config.listen.host ?? "all addresses";
+  if (ports.http) lines.push(`  web        ${url}  (listening on ${host}, port ${ports.http})`);
+  if (ports.c2s) lines.push(`  chat       ${host}, port ${ports.c2s} (STARTTLS)`);
+  if (ports.c2sTls) lines.push(`  chat       ${host}, port ${ports.c2sTls} (direct TLS)`);
+  lines.push(`  data       ${data}`);
+  if (certificate.selfSigned) {
+    lines.push(`  certificate is self-signed, so clients will ask whether to trust it: ${certificate.file}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function obeySignals(node: RunningNode, log: Logger): void {
+  let closing = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (closing) process.exit(1);
+    closing = true;
+    log.info({ signal }, "stopping");
+    setTimeout(() => {
+      log.error("the node did not stop in time");
+      process.exit(1);
+    }, closeTimeout).unref();
+    node.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.fatal({ err: error }, "the node did not stop cleanly");
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  process.on("SIGHUP", () => {
+    node.reloadCertificate().catch((error: unknown) => {
+      log.error({ err: error }, "the certificate could not be read again; the old one stays");
+    });
+  });
+  const crash = (error: unknown) => {
+    log.fatal({ err: error }, "a fault in the program");
+    process.exit(1);
+  };
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+}

@@ -1,0 +1,212 @@
+/** Where everything meets: config → store → domain → server and modules → listeners. */
+import { mkdirSync } from "node:fs";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createAdaptorServer } from "@hono/node-server";
+import { loadCertificate, type CertificatePair } from "./certificate.ts";
+import type { Config } from "./config.ts";
+import { listenForCommands } from "./control.ts";
+import { Accounts } from "./domain/accounts.ts";
+import { Posts } from "./domain/posts.ts";
+import { Rosters } from "./domain/rosters.ts";
+import { Events } from "./events.ts";
+import type { Logger } from "./log.ts";
+import type { ModuleContext, PipitEvents, PipitModule } from "./modules/context.ts";
+import { modules } from "./modules/index.ts";
+import { PubSub } from "./pubsub/pubsub.ts";
+import { listenC2s } from "./server/c2s.ts";
+import { Registry } from "./server/registry.ts";
+import { Router } from "./server/router.ts";
+import { Sessions } from "./server/sessions.ts";
+import { ServerTls } from "./server/tls.ts";
+import { takeLock } from "./store/lock.ts";
+import { openStore, type SqliteStore } from "./store/sqlite.ts";
+import { execute } from "./verbs.ts";
+import { createApp } from "./web/app.ts";
+
+/** How long requests under way may take once the node is told to stop, in milliseconds. */
+const httpGrace = 2_000;
+
+/** The node could not start for a reason that the operator can mend; the message says all there is to say. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}
+
+/** The whole node without its listeners: what the command line needs where no node runs. */
+export interface OpenNode extends ModuleContext {
+  readonly store: SqliteStore;
+  close(): Promise<void>;
+}
+
+export interface RunningNode extends OpenNode {
+  /** The ports really listened on. */
+  readonly ports: { readonly c2s?: number; readonly c2sTls?: number; readonly http?: number };
+  readonly certificate: CertificatePair;
+  /** Reads the certificate's files again; new handshakes use them at once, and a bad file changes nothing. */
+  reloadCertificate(): Promise<void>;
+}
+
+/**
+ * Opens the data directory and puts the rooms together; `undefined` where another process has the directory.
+ * Throws `StartError`.
+ */
+export async function openNode(config: Config, log: Logger): Promise<OpenNode | undefined> {
+  const lock = explain("data", config.data, () => {
+    mkdirSync(config.data, { recursive: true, mode: 0o700 });
+    return takeLock(join(config.data, "lock"));
+  });
+  if (!lock) return undefined;
+  const store = explain("data", config.data, () => openStore(join(config.data, "pipit.db"), { log }));
+  const events = new Events<PipitEvents>(log);
+  const sessions = new Sessions();
+  const registry = new Registry();
+  const { domain } = config;
+  const accounts = new Accounts({ domain, store, events });
+  const accountExists = (local: string) => accounts.exists(local);
+  const router = new Router({ domain, sessions, registry, log, accountExists });
+  const rosters = new Rosters({ store, events, sessions });
+  const pubsub = new PubSub({ store, events, contacts: rosters });
+  const posts = new Posts({ config, store, events, pubsub });
+  const context: ModuleContext = {
+    config,
+    log,
+    events,
+    store,
+    sessions,
+    router,
+    registry,
+    accounts,
+    rosters,
+    pubsub,
+    posts, // prettier-ignore
+  };
+  for (const module of [...modules, ...(await loadModules(config.modules))]) {
+    registry.add(module, context, events);
+  }
+  return {
+    ...context,
+    store,
+    async close() {
+      await store.close();
+      lock.release();
+    },
+  };
+}
+
+/** Opens the node and makes it reachable. Throws `StartError` where something stands in the way. */
+export async function startNode(config: Config, log: Logger): Promise<RunningNode> {
+  const node = await openNode(config, log);
+  if (!node) throw new StartError(`data: another Pipit runs on ${config.data} already`);
+  const closers = [() => node.close()];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const { listen } = config;
+    const certificate = await loadCertificate(config).catch((error: Error) => {
+      throw new StartError(error.message, { cause: error });
+    });
+    const tls = new ServerTls(certificate);
+    const http = await listening(config, () => serveWeb(node));
+    if (http) closers.push(() => closeWeb(http));
+    const c2s = await listening(config, () =>
+      listenC2s({
+        domain: config.domain,
+        host: listen.host,
+        port: listen.c2s,
+        directTlsPort: listen.c2s_tls,
+        tls,
+        requireTls: config.c2s.require_tls,
+        authenticator: node.accounts,
+        sessions: node.sessions,
+        router: node.router,
+        events: node.events,
+        log,
+      }),
+    );
+    closers.push(() => c2s.close());
+    const control = await listenForCommands(config.data, (command) => execute(node, command), log);
+    closers.push(() => control.close());
+    return {
+      ...node,
+      close,
+      certificate,
+      ports: {
+        ...(c2s.port !== undefined && { c2s: c2s.port }),
+        ...(c2s.directTlsPort !== undefined && { c2sTls: c2s.directTlsPort }),
+        ...(http && { http: (http.address() as AddressInfo).port }),
+      },
+      async reloadCertificate() {
+        tls.reload(await loadCertificate(config));
+        log.info("the certificate was read again");
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** People's own modules, in the order of the settings. */
+async function loadModules(files: readonly string[]): Promise<PipitModule[]> {
+  const loaded: PipitModule[] = [];
+  for (const file of files) {
+    const { default: module } = await import(pathToFileURL(file).href).catch((error: unknown) => {
+      throw new StartError(`modules: ${file} cannot be loaded: ${String(error)}`, { cause: error });
+    });
+    if (typeof module?.name !== "string" || typeof module.setup !== "function") {
+      throw new StartError(`modules: ${file} has no module as its default export (see defineModule)`);
+    }
+    loaded.push(module as PipitModule);
+  }
+  return loaded;
+}
+
+async function serveWeb({ config, accounts, posts, log }: OpenNode): Promise<Server | undefined> {
+  const { http: port, host } = config.listen;
+  if (port === false) return undefined;
+  const app = createApp({ config, accounts, posts, log });
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  return server;
+}
+
+async function closeWeb(server: Server): Promise<void> {
+  const impatient = setTimeout(() => server.closeAllConnections(), httpGrace);
+  await new Promise((resolve) => server.close(resolve));
+  clearTimeout(impatient);
+}
+
+/** Says in plain words why a port could not be had. */
+async function listening<T>({ listen }: Config, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+    const setting = Object.entries(listen).find(([key, value]) => key !== "host" && value === port)?.[0];
+    const where = `listen.${setting ?? "host"}: port ${port} on ${address ?? "all addresses"}`;
+    if (code === "EADDRINUSE") throw new StartError(`${where} is in use already`, { cause: error });
+    if (code === "EACCES") throw new StartError(`${where} may not be used by this user`, { cause: error });
+    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
+      throw new StartError(`listen.host: this machine has no address ${listen.host}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Runs a step that depends on a file or directory, and puts its failure in one line. */
+function explain<T>(setting: string, path: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw new StartError(`${setting}: ${path} cannot be used: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,131 @@
+/** What the command line can do. One table for both ways: inside the running node, or on an opened one. */
+import type { ParseArgsConfig } from "node:util";
+import type { OpenNode } from "./node.ts";
+import { StanzaError } from "./xmpp/errors.ts";
+import { parseJid, type Jid } from "./xmpp/jid.ts";
+
+/** A verb with its arguments, checked by `parseCommand`; it travels as JSON. */
+export interface Command {
+  readonly verb: string;
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+}
+
+/** The same answer twice: lines for people, data for programs. */
+export interface Answer {
+  readonly text: string;
+  readonly data: unknown;
+}
+
+export type Reply =
+  { readonly ok: true; readonly answer: Answer } | { readonly ok: false; readonly error: string };
+
+export interface Verb {
+  /** Names of the arguments; the one in `asks` may be left out and is then asked for or read from standard input. */
+  readonly args: readonly string[];
+  readonly options?: NonNullable<ParseArgsConfig["options"]>;
+  readonly asks?: "password" | "text";
+  readonly about: string;
+  run(node: OpenNode, args: readonly string[], options: Command["options"]): Promise<Answer>;
+}
+
+const password = { password: { type: "string" } } as const;
+
+export const verbs: Readonly<Record<string, Verb>> = {
+  "account add": {
+    args: ["address"],
+    options: { ...password, admin: { type: "boolean" } },
+    asks: "password",
+    about: "make an account",
+    async run({ accounts }, [address], { password, admin }) {
+      const account = await accounts.add(jidOf(address), String(password), { admin: admin === true });
+      return { text: `${account.jid} can log in now`, data: account };
+    },
+  },
+  "account list": {
+    args: [],
+    about: "show the accounts",
+    async run({ accounts }) {
+      const list = await accounts.list();
+      const lines = list.map(({ jid, admin }) => (admin ? `${jid} (admin)` : jid));
+      return { text: lines.join("\n"), data: list };
+    },
+  },
+  "account passwd": {
+    args: ["address"],
+    options: password,
+    asks: "password",
+    about: "set a new password",
+    async run({ accounts }, [address], { password }) {
+      const jid = jidOf(address);
+      await accounts.setPassword(jid, String(password));
+      return { text: `${jid.bare} has a new password`, data: { jid: jid.bare } };
+    },
+  },
+  "account remove": {
+    args: ["address"],
+    about: "end an account; its name stays taken",
+    async run({ accounts }, [address]) {
+      const jid = jidOf(address);
+      await accounts.remove(jid);
+      return { text: `${jid.bare} is removed`, data: { jid: jid.bare } };
+    },
+  },
+  post: {
+    args: ["address", "text"],
+    asks: "text",
+    about: "publish a post",
+    async run(node, [address, text]) {
+      const author = await authorOf(node, address);
+      return posted(node, await node.posts.create({ author, text: text! }));
+    },
+  },
+  "post edit": {
+    args: ["address", "id", "text"],
+    asks: "text",
+    about: "replace the text of a post",
+    async run(node, [address, id, text]) {
+      const author = await authorOf(node, address);
+      return posted(node, await node.posts.edit({ author, id: id!, text: text! }));
+    },
+  },
+  "post delete": {
+    args: ["address", "id"],
+    about: "delete a post",
+    async run(node, [address, id]) {
+      const author = await authorOf(node, address);
+      await node.posts.remove({ author, id: id! });
+      return { text: `${id} is deleted`, data: { id } };
+    },
+  },
+};
+
+/** Carries out a command; what the domain refuses becomes the reply's error. */
+export async function execute(node: OpenNode, { verb, args, options }: Command): Promise<Reply> {
+  const found = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  if (!found) return { ok: false, error: `this version knows no "${verb}"` };
+  try {
+    return { ok: true, answer: await found.run(node, args, options) };
+  } catch (error) {
+    if (error instanceof StanzaError) return { ok: false, error: error.message };
+    node.log.error({ err: error, verb }, "a command failed");
+    return { ok: false, error: "the command failed; the log says why" };
+  }
+}
+
+function jidOf(address: string | undefined): Jid {
+  const jid = parseJid(address ?? "");
+  if (jid?.local && jid.isBare) return jid;
+  throw new StanzaError("jid-malformed", { text: `"${address}" is not an address such as ana@example.org` });
+}
+
+async function authorOf({ config, accounts }: OpenNode, address: string | undefined): Promise<Jid> {
+  const jid = jidOf(address);
+  if (jid.domain === config.domain && (await accounts.exists(jid.local))) return jid;
+  throw new StanzaError("item-not-found", { text: `There is no account ${jid.bare}` });
+}
+
+function posted({ config }: OpenNode, post: { id: string; author: string }): Answer {
+  const url = `${config.url}/@${encodeURIComponent(parseJid(post.author)!.local)}/${encodeURIComponent(post.id)}`;
+  return { text: `${post.id}\n${url}`, data: { id: post.id, url } };
+}
