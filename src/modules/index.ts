@@ -1,4 +1,18 @@
 /** The modules of Pipit, in the order in which their stage handlers run. */
+import contactInfo from "./contact-info.ts";
 import type { PipitModule } from "./context.ts";
+import disco from "./disco.ts";
+import ping from "./ping.ts";
+import time from "./time.ts";
+import vcard from "./vcard.ts";
+import version from "./version.ts";
 
-export const modules: readonly PipitModule[] = [];
+export const modules: readonly PipitModule[] = [
+  // The account's own identity comes before what else it is (XEP-0030 §3.1).
+  disco,
+  contactInfo,
+  ping,
+  version,
+  time,
+  vcard,
+];
