@@ -8,7 +8,7 @@ import { createLogger } from "./log.ts";
 import { openNode } from "./node.ts";
 import { readHidden, readInput } from "./prompt.ts";
 import { execute, verbs, type Command, type Reply } from "./verbs.ts";
-import { version } from "./version.ts";
+import { software } from "./modules/software.ts";
 
 /** Exit codes. */
 const done = 0;
@@ -39,7 +39,7 @@ process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
 
 async function main(argv: string[]): Promise<number> {
   const { words, values } = parse(argv);
-  if (values["version"]) return print(version);
+  if (values["version"]) return print(software.version);
   if (values["help"] || words[0] === "help") return print(help());
   const command = await complete(commandOf(words, values));
   const reply = await carryOut(loadConfig(values["config"] as string | undefined), command);

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { createLogger, type Logger } from "./log.ts";
 import { StartError, startNode, type RunningNode } from "./node.ts";
-import { version } from "./version.ts";
+import { software } from "./modules/software.ts";
 
 /** How long a clean end may take before it is an end all the same, in milliseconds. */
 const closeTimeout = 10_000;
@@ -38,7 +38,7 @@ const describe = (error: unknown): string =>
 
 async function greeting({ config, ports, accounts, certificate }: RunningNode): Promise<string> {
   const { domain, url, data } = config;
-  const lines = [`Pipit ${version} serves ${domain}`];
+  const lines = [`${software.name} ${software.version} serves ${domain}`];
   if ((await accounts.list()).length === 0) {
     lines.push(
       `  nobody lives here yet; add yourself:  npm run pipit -- account add <name>@${domain} --admin`,
