@@ -20,6 +20,7 @@ import { parseJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { attr, copy, xml, type Element } from "../xmpp/xml.ts";
 import { defineModule } from "./context.ts";
+import { software } from "./software.ts";
 
 const own = [NS.discoInfo, NS.discoItems];
 
@@ -34,7 +35,7 @@ export default defineModule({
   name: "disco",
   xeps: ["0030", "0115", "0128"],
   identities: {
-    server: [{ category: "server", type: "im", name: "Pipit" }],
+    server: [{ category: "server", type: "im", name: software.name }],
     account: [{ category: "account", type: "registered" }],
   },
   features: { server: [...own, NS.caps], account: own, service: own },

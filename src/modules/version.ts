@@ -2,11 +2,16 @@
 import { get } from "../server/module.ts";
 import { NS } from "../xmpp/ns.ts";
 import { xml, type Element } from "../xmpp/xml.ts";
-import { version } from "../version.ts";
 import { defineModule } from "./context.ts";
+import { software } from "./software.ts";
 
 function softwareVersion(): Element {
-  return xml("query", { xmlns: NS.version }, xml("name", {}, "Pipit"), xml("version", {}, version));
+  return xml(
+    "query",
+    { xmlns: NS.version },
+    xml("name", {}, software.name),
+    xml("version", {}, software.version),
+  );
 }
 
 export default defineModule({
