@@ -29,6 +29,12 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
     ),
     /** Values that the node makes once and keeps, such as the key behind the salts of unknown users. */
     secrets: table("secrets", { name: text().primaryKey(), value: text().notNull() }),
+    /** The last version given to a change of a roster, and the one from which on all removals are still remembered. */
+    rosters: table("rosters", {
+      account: text().primaryKey(),
+      version: int().notNull(),
+      completeSince: int().notNull(),
+    }),
     /** RFC 6121 §2. `account` is a bare address, here and below. A removed item stays as `removed`, for its version. */
     rosterItems: table(
       "roster_items",

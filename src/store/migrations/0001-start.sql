@@ -20,6 +20,12 @@ CREATE TABLE secrets (
   value TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE rosters (
+  account TEXT PRIMARY KEY NOT NULL,
+  version INTEGER NOT NULL,
+  complete_since INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE roster_items (
   account TEXT NOT NULL,
   jid TEXT NOT NULL,
