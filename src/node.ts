@@ -66,7 +66,7 @@ export async function openNode(config: Config, log: Logger): Promise<OpenNode | 
   const accounts = new Accounts({ domain, store, events });
   const accountExists = (local: string) => accounts.exists(local);
   const router = new Router({ domain, sessions, registry, log, accountExists });
-  const rosters = new Rosters({ store, events, sessions });
+  const rosters = new Rosters({ store, events });
   const pubsub = new PubSub({ store, events, contacts: rosters });
   const posts = new Posts({ config, store, events, pubsub });
   const context: ModuleContext = {
