@@ -87,10 +87,13 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
         publisher: text().notNull(),
         payload: text(),
         publishedAt: time().notNull(),
+        /** From then on nobody sees it any more. */
+        expiresAt: time(),
       },
       (t) => [
         primaryKey({ columns: [t.service, t.node, t.id] }),
         index("pubsub_items_position").on(t.service, t.node, t.position),
+        index("pubsub_items_expiry").on(t.expiresAt),
       ],
     ),
     pubsubAffiliations: table(
@@ -129,6 +132,8 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
         /** The `tag:` URI, minted once. */
         atomId: text().notNull(),
         title: text().notNull(),
+        /** The title is a heading of its own, which the body does not repeat. */
+        titled: bool().notNull(),
         /** Markdown or plain source; `html` is what readers see, sanitised. */
         text: text().notNull(),
         html: text().notNull(),
@@ -142,7 +147,7 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
       (t) => [
         primaryKey({ columns: [t.author, t.id] }),
         index("posts_published").on(t.author, t.publishedAt, t.id),
-        index("posts_site").on(t.publishedAt, t.author, t.id),
+        index("posts_site").on(t.publishedAt, t.id),
       ],
     ),
     postTags: table(
@@ -155,13 +160,22 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
       },
       (t) => [
         primaryKey({ columns: [t.author, t.postId, t.tag] }),
-        index("post_tags_tag").on(t.tag, t.author, t.publishedAt),
+        index("post_tags_tag").on(t.tag, t.publishedAt, t.postId),
+        index("post_tags_author").on(t.tag, t.author, t.publishedAt, t.postId),
       ],
     ),
-    /** Which chat message to `timeline@` made which post, so that a correction or retraction finds it. */
+    /**
+     * Which chat message to `timeline@` made which post, so that a correction or retraction finds it. The digest of
+     * what it said tells a message that a client sends again from another one that bears the same id.
+     */
     postMessages: table(
       "post_messages",
-      { author: text().notNull(), messageId: text().notNull(), postId: text().notNull() },
+      {
+        author: text().notNull(),
+        messageId: text().notNull(),
+        postId: text().notNull(),
+        digest: text().notNull(),
+      },
       (t) => [primaryKey({ columns: [t.author, t.messageId] })],
     ),
     /** One row a feed: when it last changed, edits and deletions included, and how often (validators of HTTP). */

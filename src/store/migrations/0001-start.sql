@@ -74,9 +74,11 @@ CREATE TABLE pubsub_items (
   publisher TEXT NOT NULL,
   payload TEXT,
   published_at INTEGER NOT NULL,
+  expires_at INTEGER,
   PRIMARY KEY (service, node, id)
 ) STRICT;
 CREATE INDEX pubsub_items_position ON pubsub_items (service, node, position);
+CREATE INDEX pubsub_items_expiry ON pubsub_items (expires_at);
 
 CREATE TABLE pubsub_affiliations (
   service TEXT NOT NULL,
@@ -103,6 +105,7 @@ CREATE TABLE posts (
   id TEXT NOT NULL,
   atom_id TEXT NOT NULL,
   title TEXT NOT NULL,
+  titled INTEGER NOT NULL,
   text TEXT NOT NULL,
   html TEXT NOT NULL,
   tags TEXT NOT NULL,
@@ -114,7 +117,7 @@ CREATE TABLE posts (
   PRIMARY KEY (author, id)
 ) STRICT;
 CREATE INDEX posts_published ON posts (author, published_at, id);
-CREATE INDEX posts_site ON posts (published_at, author, id);
+CREATE INDEX posts_site ON posts (published_at, id);
 
 CREATE TABLE post_tags (
   author TEXT NOT NULL,
@@ -123,12 +126,14 @@ CREATE TABLE post_tags (
   published_at INTEGER NOT NULL,
   PRIMARY KEY (author, post_id, tag)
 ) STRICT;
-CREATE INDEX post_tags_tag ON post_tags (tag, author, published_at);
+CREATE INDEX post_tags_tag ON post_tags (tag, published_at, post_id);
+CREATE INDEX post_tags_author ON post_tags (tag, author, published_at, post_id);
 
 CREATE TABLE post_messages (
   author TEXT NOT NULL,
   message_id TEXT NOT NULL,
   post_id TEXT NOT NULL,
+  digest TEXT NOT NULL,
   PRIMARY KEY (author, message_id)
 ) STRICT;
 

@@ -1,0 +1,270 @@
+/** XEP-0060 §8.1–8.4: nodes come, change and go; and what somebody is to a node. */
+import { pubsubPeopleStore } from "../store/pubsub-people.ts";
+import { pubsubStore, type NodeRow } from "../store/pubsub.ts";
+import type { Store } from "../store/store.ts";
+import type { DataForm } from "../xmpp/dataform.ts";
+import { StanzaError } from "../xmpp/errors.ts";
+import { newId } from "../xmpp/id.ts";
+import type { Jid } from "../xmpp/jid.ts";
+import { nobody, readError, whyNotRead, type Standing } from "./access.ts";
+import {
+  accountDefaults,
+  configFrom,
+  serviceDefaults,
+  storedConfig,
+  withForm,
+  type NodeConfig,
+} from "./config.ts";
+import { refusal } from "./errors.ts";
+import type { PubSubNode } from "./events.ts";
+import type { Contact, Engine, Projection } from "./pubsub.ts";
+
+/** Bytes of a node's name or an item's id; a resourcepart has the same bound, and some clients put one in the other. */
+const nameMaximum = 1_023;
+/** Nodes of one account: a client needs some dozens, and a runaway one shall not fill the disk. */
+const nodesOfAccount = 1_000;
+/** Items removed in one step when a node shrinks. */
+const evictionBatch = 1_000;
+
+/** Whether the service is an account (PEP), whose owner owns every node there, or a service of its own. */
+export const isAccount = (service: string): boolean => service.includes("@");
+
+/** `undefined` where the text cannot name a node or an item. */
+export function checkName(name: string, what: string): string {
+  if (name === "" || Buffer.byteLength(name) > nameMaximum)
+    throw new StanzaError("not-acceptable", { text: `${what} has 1 to ${nameMaximum} bytes` });
+  return name;
+}
+
+export class Nodes {
+  readonly #engine: Engine;
+  readonly #projections = new Map<string, { projection: Projection; defaults: Partial<NodeConfig> }>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  project(node: string, projection: Projection, defaults: Partial<NodeConfig>): void {
+    if (this.#projections.has(node)) throw new Error(`Two projections of ${node}`);
+    this.#projections.set(node, { projection, defaults });
+  }
+
+  /** A projection is of the nodes of accounts; a service may use the same name for something else. */
+  projection({ service, node }: { service: string; node: string }): Projection | undefined {
+    return isAccount(service) ? this.#projections.get(node)?.projection : undefined;
+  }
+
+  defaults(service: string, node?: string): NodeConfig {
+    if (!isAccount(service)) return serviceDefaults;
+    const own = node === undefined ? undefined : this.#projections.get(node)?.defaults;
+    return own ? { ...accountDefaults, ...own } : accountDefaults;
+  }
+
+  async find(service: string, node: string): Promise<PubSubNode | undefined> {
+    const row = await pubsubStore(this.#engine.store).node(service, node);
+    return row && this.#from(row);
+  }
+
+  /** `item-not-found` where there is no such node. */
+  async get(service: string, node: string): Promise<PubSubNode> {
+    const found = await this.find(service, node);
+    if (!found) throw new StanzaError("item-not-found", { text: "There is no such node" });
+    return found;
+  }
+
+  async list(service: string): Promise<PubSubNode[]> {
+    return (await pubsubStore(this.#engine.store).nodes(service)).map((row) => this.#from(row));
+  }
+
+  /** Those of these nodes that exist at these services. */
+  async among(services: readonly string[], nodes: readonly string[]): Promise<PubSubNode[]> {
+    if (services.length === 0 || nodes.length === 0) return [];
+    const rows = await pubsubStore(this.#engine.store).nodesAmong(services, nodes);
+    return rows.map((row) => this.#from(row));
+  }
+
+  /** A node that is not there yet, as `requester` may make it. */
+  draft(service: string, node: string, requester: Jid, form?: DataForm): PubSubNode {
+    if (isAccount(service) && requester.bare !== service) throw new StanzaError("forbidden");
+    checkName(node, "The name of a node");
+    const defaults = this.defaults(service, node);
+    const config = form ? withForm(defaults, form) : defaults;
+    return { service, node, config, createdAt: this.#engine.now() };
+  }
+
+  /** Writes a drafted node, within a transaction; `conflict` where it exists by now. */
+  async insert(tx: Store, draft: PubSubNode, creator: Jid): Promise<void> {
+    const { service, node, config, createdAt } = draft;
+    const repository = pubsubStore(tx);
+    if (await repository.node(service, node)) throw new StanzaError("conflict");
+    if (isAccount(service) && (await repository.nodeCount(service)) >= nodesOfAccount)
+      throw refusal("max-nodes-exceeded");
+    const stored = storedConfig(config, this.defaults(service, node));
+    await repository.addNode({ service, node, config: stored, createdAt });
+    if (!isAccount(service)) {
+      await pubsubPeopleStore(tx).setAffiliation({ service, node, jid: creator.bare, affiliation: "owner" });
+    }
+  }
+
+  /** §8.1; without a name, an instant node. */
+  async create(
+    service: string,
+    node: string | undefined,
+    requester: Jid,
+    form?: DataForm,
+  ): Promise<PubSubNode> {
+    const draft = this.draft(service, node ?? newId(), requester, form);
+    await this.#engine.store.transaction((tx) => this.insert(tx, draft, requester));
+    return draft;
+  }
+
+  /** §8.2. A node that becomes smaller loses its oldest items. */
+  async configure(service: string, node: string, requester: Jid, form: DataForm): Promise<void> {
+    const before = await this.owned(service, node, requester);
+    const config = withForm(before.config, form);
+    const after: PubSubNode = { ...before, config };
+    const lost = await this.#engine.store.transaction(async (tx) => {
+      const repository = pubsubStore(tx);
+      const stored = storedConfig(config, this.defaults(service, node));
+      await repository.setConfig({ service, node, config: stored });
+      if (config.itemExpire !== before.config.itemExpire) {
+        const { itemExpire } = config;
+        await repository.setExpiry(service, node, itemExpire === "max" ? undefined : itemExpire * 1000);
+      }
+      const removed = config.persistItems
+        ? await this.shrink(tx, after)
+        : await repository.purge(service, node);
+      const projection = this.projection(after);
+      if (removed.length > 0) await projection?.removed(tx, after, removed);
+      await projection?.configured(tx, after);
+      return removed;
+    });
+    this.#engine.events.emit("pubsub.configured", { node: after, previous: before.config });
+    if (lost.length > 0) {
+      const notify = config.notifyRetract && config.publishNodeFull !== "discard-oldest";
+      this.#engine.events.emit("pubsub.retracted", { node: after, ids: lost, notify });
+    }
+  }
+
+  /** Takes the items out of the node that are too many for it; tells which. */
+  async shrink(tx: Store, { service, node, config }: PubSubNode): Promise<string[]> {
+    if (config.maxItems === "max") return [];
+    const repository = pubsubStore(tx);
+    const removed: string[] = [];
+    for (;;) {
+      const range = { skip: config.maxItems, limit: evictionBatch };
+      const surplus = await repository.idPage(service, node, range, this.#engine.now());
+      if (surplus.length === 0) return removed;
+      removed.push(
+        ...(await repository.removeItems(
+          service,
+          node,
+          surplus.map(({ id }) => id),
+        )),
+      );
+    }
+  }
+
+  /** §8.4. */
+  async remove(service: string, node: string, requester: Jid, redirect?: string): Promise<void> {
+    await this.#drop(await this.owned(service, node, requester), redirect);
+  }
+
+  /** All nodes of a service, when its account goes; and what that person had elsewhere. */
+  async removeAll(service: string): Promise<void> {
+    for (const node of await this.list(service)) await this.#drop(node, undefined);
+    await pubsubPeopleStore(this.#engine.store).forget(service);
+  }
+
+  async #drop(found: PubSubNode, redirect: string | undefined): Promise<void> {
+    const { service, node } = found;
+    const subscriptions = await this.#engine.store.transaction(async (tx) => {
+      const rows = await pubsubPeopleStore(tx).subscriptions(service, node);
+      const ids = await pubsubStore(tx).purge(service, node);
+      if (ids.length > 0) await this.projection(found)?.removed(tx, found, ids);
+      await pubsubStore(tx).removeNode(service, node);
+      return rows;
+    });
+    this.#engine.events.emit("pubsub.deleted", { node: found, redirect, subscriptions });
+  }
+
+  /** A node that the requester owns; `item-not-found` or `forbidden` otherwise. */
+  async owned(service: string, node: string, requester: Jid): Promise<PubSubNode> {
+    const found = await this.get(service, node);
+    if ((await this.affiliation(found, requester.bare)) !== "owner") throw new StanzaError("forbidden");
+    return found;
+  }
+
+  /** A node that the requester may read; the fitting error otherwise. */
+  async readable(service: string, node: string, requester: Jid): Promise<PubSubNode> {
+    const found = await this.get(service, node);
+    const why = whyNotRead(found.config, await this.standing(found, requester));
+    if (why) throw readError(why);
+    return found;
+  }
+
+  async affiliation({ service, node }: PubSubNode, bare: string): Promise<Standing["affiliation"]> {
+    if (isAccount(service) && bare === service) return "owner";
+    return pubsubPeopleStore(this.#engine.store).affiliation(service, node, bare);
+  }
+
+  async owners({ service, node }: PubSubNode): Promise<string[]> {
+    const rows = await pubsubPeopleStore(this.#engine.store).affiliations(service, node);
+    const owners = rows.filter(({ affiliation }) => affiliation === "owner").map(({ jid }) => jid);
+    return isAccount(service) && !owners.includes(service) ? [service, ...owners] : owners;
+  }
+
+  /** What somebody is to the node, as far as its access model asks for it. */
+  async standing(node: PubSubNode, jid: Jid | undefined): Promise<Standing> {
+    if (!jid) return nobody;
+    const affiliation = await this.affiliation(node, jid.bare);
+    const { accessModel } = node.config;
+    if (affiliation === "owner") return { ...nobody, affiliation, contact: true };
+    const people = pubsubPeopleStore(this.#engine.store);
+    const rows = await people.subscriptionsOf(node.service, jid.bare, node.node);
+    const state = (rows.find(({ state }) => state === "subscribed") ?? rows[0])?.state ?? "none";
+    const { contacts } = this.#engine;
+    const owners = accessModel === "presence" || accessModel === "roster" ? await this.owners(node) : [];
+    let contact = false;
+    const groups: string[] = [];
+    for (const owner of owners) {
+      if (accessModel === "presence") contact ||= await contacts.isSubscriber(owner, jid.bare);
+      else groups.push(...(await contacts.groupsOf(owner, jid.bare)));
+    }
+    return { affiliation, subscription: state, contact, groups };
+  }
+
+  async mayRead(node: PubSubNode, viewer: Jid | undefined): Promise<boolean> {
+    return whyNotRead(node.config, await this.standing(node, viewer)) === undefined;
+  }
+
+  /** The same for many at once: asks the store now, and then decides for any bare JID without waiting. */
+  async audience(node: PubSubNode, roster: ReadonlyMap<string, Contact>): Promise<(bare: string) => boolean> {
+    const { service, config } = node;
+    const people = pubsubPeopleStore(this.#engine.store);
+    const affiliations = new Map(
+      (await people.affiliations(service, node.node)).map(({ jid, affiliation }) => [jid, affiliation]),
+    );
+    if (isAccount(service)) affiliations.set(service, "owner");
+    const subscribed = new Set<string>();
+    if (config.accessModel === "authorize") {
+      for (const { jid, state } of await people.subscriptions(service, node.node))
+        if (state === "subscribed") subscribed.add(jid.split("/", 1)[0]!);
+    }
+    return (bare) => {
+      const contact = roster.get(bare);
+      const standing: Standing = {
+        affiliation: affiliations.get(bare) ?? "none",
+        subscription: subscribed.has(bare) ? "subscribed" : "none",
+        contact: contact?.subscription === "from" || contact?.subscription === "both",
+        groups: contact?.groups ?? nobody.groups,
+      };
+      return whyNotRead(config, standing) === undefined;
+    };
+  }
+
+  #from(row: NodeRow): PubSubNode {
+    const { service, node, createdAt } = row;
+    return { service, node, createdAt, config: configFrom(row.config, this.defaults(service, node)) };
+  }
+}

@@ -1,0 +1,89 @@
+/** XEP-0060: the engine. It knows neither sockets nor routing; one stands behind accounts (PEP) and services alike. */
+import type { Events } from "../events.ts";
+import type { Store } from "../store/store.ts";
+import type { Jid } from "../xmpp/jid.ts";
+import type { Element } from "../xmpp/xml.ts";
+import type { NodeConfig } from "./config.ts";
+import type { Item, PubSubEvents, PubSubNode } from "./events.ts";
+import { Items, type PublishRequest, type RetractRequest } from "./items.ts";
+import { Nodes } from "./nodes.ts";
+
+/** What an owner's roster says of somebody. */
+export interface Contact {
+  readonly subscription: "none" | "to" | "from" | "both";
+  readonly groups: readonly string[];
+}
+
+/** The rosters, as far as access models ask for them. */
+export interface Contacts {
+  /** Whether `jid` may see the owner's presence: subscription `from` or `both`, or the owner itself. */
+  isSubscriber(owner: string, jid: string): Promise<boolean>;
+  groupsOf(owner: string, jid: string): Promise<readonly string[]>;
+}
+
+/** A second shape of a node's items, kept in the same transaction (posts of `urn:xmpp:microblog:0`). */
+export interface Projection {
+  /** Before anything is stored: the item as it shall be stored, or `StanzaError`. `previous` is what it replaces. */
+  prepare(request: {
+    node: PubSubNode;
+    id: string | undefined;
+    payload: Element | undefined;
+    publisher: Jid;
+    previous: Item | undefined;
+  }): Promise<{
+    id: string;
+    payload: Element | undefined;
+    /** `false`: answer success, and store and tell nothing (a client that probes what it may do). */
+    store?: boolean;
+  }>;
+  stored(tx: Store, node: PubSubNode, item: Item): Promise<void>;
+  /** Retracted, purged, evicted, expired, or gone with the node. */
+  removed(tx: Store, node: PubSubNode, ids: readonly string[]): Promise<void>;
+  /** The configuration has changed: `access_model`, say. */
+  configured(tx: Store, node: PubSubNode): Promise<void>;
+}
+
+/** What the parts of the engine work with. */
+export interface Engine {
+  readonly store: Store;
+  readonly events: Events<PubSubEvents>;
+  readonly contacts: Contacts;
+  now(): Date;
+}
+
+export class PubSub {
+  readonly nodes: Nodes;
+  readonly items: Items;
+
+  constructor(options: { store: Store; events: Events<PubSubEvents>; contacts: Contacts; now?: () => Date }) {
+    const engine: Engine = { now: () => new Date(), ...options };
+    this.nodes = new Nodes(engine);
+    this.items = new Items(engine, this.nodes);
+  }
+
+  /** Keeps a projection of the accounts' nodes of that name, which are made with `defaults` instead of PEP's. */
+  project(node: string, projection: Projection, defaults: Partial<NodeConfig> = {}): void {
+    this.nodes.project(node, projection, defaults);
+  }
+
+  publish(request: PublishRequest): Promise<Item[]> {
+    return this.items.publish(request);
+  }
+
+  retract(request: RetractRequest): Promise<void> {
+    return this.items.retract(request);
+  }
+
+  find(service: string, node: string): Promise<PubSubNode | undefined> {
+    return this.nodes.find(service, node);
+  }
+
+  item(service: string, node: string, id: string): Promise<Item | undefined> {
+    return this.items.find(service, node, id);
+  }
+
+  /** The one predicate; no viewer is the anonymous web, which reads open nodes. */
+  mayRead(node: PubSubNode, viewer: Jid | undefined): Promise<boolean> {
+    return this.nodes.mayRead(node, viewer);
+  }
+}
