@@ -14,7 +14,9 @@ export class ConfigError extends Error {
 const text = z.string({ error: "must be text" }).min(1, "must not be empty");
 const flag = z.boolean({ error: "must be true or false" });
 const portError = "must be a port from 1 to 65535 (0: any free one), or false to turn it off";
-const port = z.union([z.int().min(0).max(65_535), z.literal(false)], { error: portError });
+const port = z.union([z.int().min(0, portError).max(65_535, portError), z.literal(false)], {
+  error: portError,
+});
 const listError = "must be a list of texts";
 const list = <T extends z.ZodType>(item: T) => z.array(item, { error: listError });
 
@@ -123,11 +125,14 @@ export function completeConfig(input: object, folder = process.cwd()): Config {
     throw new ConfigError("tls: cert and key go together; one of them is missing");
   }
   const local = rest.domain === "localhost" || rest.domain.endsWith(".localhost");
+  const host = domainToASCII(rest.domain);
+  // On a machine of one's own the web is where it is served; elsewhere a proxy stands before it.
+  const url = rest.url ?? (local ? new URL(`http://${host}:${listen.http || 80}`).origin : `https://${host}`);
   const at = (path: string | undefined) => path && resolve(folder, path);
   return freeze({
     ...rest,
     data: resolve(folder, rest.data),
-    url: rest.url ?? (local ? localUrl(rest.domain, listen.http) : `https://${domainToASCII(rest.domain)}`),
+    url,
     listen: { ...listen, host: listen.host ?? (local ? "127.0.0.1" : undefined) },
     tls: { cert: at(tls.cert), key: at(tls.key), ca: at(tls.ca) },
     modules: rest.modules.map((module) => resolve(folder, module)),
@@ -206,11 +211,16 @@ function overlay(input: Record<string, unknown>, env: NodeJS.ProcessEnv): void {
     if (value === undefined || !name.startsWith(prefix) || ofKubernetes.test(name)) continue;
     const leaf = known.get(name);
     if (!leaf) throw new ConfigError(`${name}: there is no such setting`);
-    let table = input;
-    for (const key of leaf.path.slice(0, -1)) table = (table[key] ??= {}) as Record<string, unknown>;
-    table[leaf.path.at(-1)!] = fromText(unwrapped(leaf.schema), value);
+    const [first, second] = leaf.path as [string, string?];
+    const read = fromText(unwrapped(leaf.schema), value);
+    if (second === undefined) input[first] = read;
+    // Where the file has something else than a table, the check tells.
+    else if (isTable((input[first] ??= {}))) input[first][second] = read;
   }
 }
+
+const isTable = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** What TOML would give for the text of a variable; text that fits nothing is left for the check to refuse. */
 function fromText(schema: z.ZodType, value: string): unknown {
@@ -230,11 +240,6 @@ function explain(issue: z.core.$ZodIssue): string[] {
     return issue.keys.map((key) => `${[...issue.path, key].join(".")}: there is no such setting`);
   }
   return [`${issue.path.join(".")}: ${issue.message}`];
-}
-
-/** While nothing else is known, the web is where it is served. */
-function localUrl(domain: string, port: number | false): string {
-  return port ? `http://${domain}:${port}` : `http://${domain}`;
 }
 
 function freeze<T>(value: T): Frozen<T> {
