@@ -1,0 +1,105 @@
+/** A client that does as little as it can for a stanza, so that a bench measures the server and not itself. */
+import { connect, type TLSSocket } from "node:tls";
+
+/** The longest marker that may be cut by a chunk border. */
+const overlap = 64;
+
+export class BenchClient {
+  readonly address: string;
+  readonly #socket: TLSSocket;
+  #tail = "";
+  #waiting: { marker: string; resolve(): void; reject(error: Error): void } | undefined;
+  #closed: Error | undefined;
+  /** Told how often `counted` came in with a chunk. */
+  onCount: ((times: number) => void) | undefined;
+  #counted: Buffer | undefined;
+  #rest: Buffer = Buffer.alloc(0);
+
+  private constructor(socket: TLSSocket, address: string) {
+    this.#socket = socket;
+    this.address = address;
+    socket.on("data", (chunk: Buffer) => this.#read(chunk));
+    const end = (error?: Error) => {
+      this.#closed = error ?? new Error(`${address}: the server closed the stream`);
+      this.#waiting?.reject(this.#closed);
+    };
+    socket.on("error", end);
+    socket.on("close", () => end());
+  }
+
+  /** Connects with direct TLS, logs in with PLAIN and binds `resource`. */
+  static async login(port: number, domain: string, local: string, resource: string): Promise<BenchClient> {
+    const socket = connect({
+      port,
+      host: "127.0.0.1",
+      rejectUnauthorized: false,
+      ALPNProtocols: ["xmpp-client"],
+    });
+    await new Promise<void>((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
+    const client = new BenchClient(socket, `${local}@${domain}/${resource}`);
+    const open = `<stream:stream to='${domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`;
+    const secret = Buffer.from(`\0${local}\0${benchPassword}`).toString("base64");
+    await client.ask(open, "</stream:features>");
+    await client.ask(
+      `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${secret}</auth>`,
+      "<success",
+    );
+    await client.ask(open, "</stream:features>");
+    await client.ask(
+      `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
+      "</iq>",
+    );
+    return client;
+  }
+
+  /** Sends text and waits until `marker` has come in. */
+  async ask(text: string, marker: string): Promise<void> {
+    this.#tail = "";
+    const answered = new Promise<void>((resolve, reject) => {
+      if (this.#closed) reject(this.#closed);
+      this.#waiting = { marker, resolve, reject };
+    });
+    this.send(text);
+    await answered;
+  }
+
+  send(text: string): void {
+    this.#socket.write(text);
+  }
+
+  /** From now on counts `marker` (ASCII) in what comes in. */
+  count(marker: string, onCount: (times: number) => void): void {
+    this.#counted = Buffer.from(marker);
+    this.#rest = Buffer.alloc(0);
+    this.onCount = onCount;
+  }
+
+  end(): void {
+    this.#socket.destroy();
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#waiting) {
+      this.#tail += chunk.toString("latin1");
+      if (this.#tail.includes(this.#waiting.marker)) {
+        const { resolve } = this.#waiting;
+        this.#waiting = undefined;
+        resolve();
+      } else this.#tail = this.#tail.slice(-overlap * 64);
+    }
+    const marker = this.#counted;
+    if (!marker) return;
+    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    let times = 0;
+    let from = 0;
+    for (let at = data.indexOf(marker); at >= 0; at = data.indexOf(marker, from)) {
+      times += 1;
+      from = at + marker.length;
+    }
+    this.#rest = data.subarray(Math.max(from, data.length - marker.length + 1));
+    if (times > 0) this.onCount?.(times);
+  }
+}
+
+/** The password of every account a bench makes. */
+export const benchPassword = "bench";

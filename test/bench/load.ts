@@ -1,0 +1,165 @@
+/**
+ * `npm run bench -- [chat|fanout|idle] [--profile]`: what a stanza, a notification and an idle session cost the server.
+ * The server is a process of its own; both share the machine, so the clients take their part of its cores.
+ */
+import { parseArgs } from "node:util";
+import { BenchClient } from "./client.ts";
+import { BenchServer, domain } from "./server.ts";
+
+const chatters = 100;
+/** Messages that each chatter keeps under way. */
+const window = 20;
+const chatSeconds = 10;
+const followers = 500;
+const publishes = 200;
+const idleAccounts = 200;
+const idleSessions = 2000;
+/** Logins under way at once: enough to keep the server's pbkdf2 threads busy. */
+const logins = 16;
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { profile: { type: "boolean", default: false } },
+});
+const scenarios: Record<string, (profile: boolean) => Promise<void>> = { chat, fanout, idle };
+for (const name of positionals.length > 0 ? positionals : Object.keys(scenarios)) {
+  const scenario = scenarios[name];
+  if (!scenario) throw new Error(`no such scenario: ${name}`);
+  await scenario(values.profile);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+const named = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+
+async function loginAll(port: number, who: readonly (readonly [string, string])[]): Promise<BenchClient[]> {
+  const clients: BenchClient[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let i = next++; i < who.length; i = next++) {
+      const [local, resource] = who[i]!;
+      clients[i] = await BenchClient.login(port, domain, local, resource);
+    }
+  };
+  await Promise.all(Array.from({ length: logins }, worker));
+  return clients;
+}
+
+async function chat(profile: boolean): Promise<void> {
+  const locals = named("user", chatters);
+  const server = await BenchServer.start(locals, profile);
+  const clients = await loginAll(
+    server.port,
+    locals.map((local) => [local, "bench"] as const),
+  );
+  for (const client of clients) await client.ask("<presence/>", "<presence");
+  let received = 0;
+  let running = true;
+  clients.forEach((client, i) => {
+    const peer = clients[i ^ 1]!;
+    const message = `<message to='${peer.address}' type='chat' id='m${i}'><body>Wherefore art thou, Romeo? The night is young.</body></message>`;
+    // Each message that arrives lets its reader send one: a closed loop with a fixed number under way.
+    client.count("</message>", (times) => {
+      received += times;
+      if (running) client.send(message.repeat(times));
+    });
+    client.send(message.repeat(window));
+  });
+  const cpu = server.cpu();
+  const started = performance.now();
+  const before = received;
+  await new Promise((resolve) => setTimeout(resolve, chatSeconds * 1000));
+  const messages = received - before;
+  const seconds = (performance.now() - started) / 1000;
+  const used = server.cpu() - cpu;
+  running = false;
+  say(
+    `chat    ${Math.round(messages / seconds)} messages/s, ${(used / messages).toFixed(1)} µs of server CPU a message, ` +
+      `${((100 * used) / 1e6 / seconds).toFixed(0)} % of a core (${chatters} users, ${seconds.toFixed(1)} s)`,
+  );
+  for (const client of clients) client.end();
+  for (const line of await server.stop()) say(`        ${line}`);
+}
+
+async function fanout(profile: boolean): Promise<void> {
+  const locals = named("follower", followers);
+  const server = await BenchServer.start([...locals, "author"], profile);
+  const author = await BenchClient.login(server.port, domain, "author", "bench");
+  await author.ask(publish(0), "</iq>");
+  const clients = await loginAll(
+    server.port,
+    locals.map((local) => [local, "bench"] as const),
+  );
+  for (const [i, client] of clients.entries()) {
+    await client.ask("<presence/>", "<presence");
+    await client.ask(
+      `<iq type='set' id='s' to='author@${domain}'><pubsub xmlns='http://jabber.org/protocol/pubsub'><subscribe node='urn:xmpp:microblog:0' jid='${locals[i]}@${domain}'/></pubsub></iq>`,
+      "</iq>",
+    );
+  }
+  let arrived = 0;
+  let all: (() => void) | undefined;
+  for (const client of clients) {
+    client.count("</message>", (times) => {
+      arrived += times;
+      if (arrived >= followers * publishes) all?.();
+    });
+  }
+  const cpu = server.cpu();
+  const started = performance.now();
+  const done = new Promise<void>((resolve) => (all = resolve));
+  for (let i = 1; i <= publishes; i += 1) await author.ask(publish(i), "</iq>");
+  await done;
+  const seconds = (performance.now() - started) / 1000;
+  const used = server.cpu() - cpu;
+  say(
+    `fanout  ${(used / arrived).toFixed(1)} µs of server CPU a notification, ${Math.round(arrived / seconds)} notifications/s ` +
+      `(${publishes} posts to ${followers} followers)`,
+  );
+  for (const client of [author, ...clients]) client.end();
+  for (const line of await server.stop()) say(`        ${line}`);
+}
+
+const publish = (i: number): string =>
+  `<iq type='set' id='p'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:microblog:0'><item id='post-${i}-abcdef'><entry xmlns='http://www.w3.org/2005/Atom'><title>Post number ${i}: tea and XML, with a little milk #tea</title><updated>2026-11-20T09:00:00Z</updated></entry></item></publish></pubsub></iq>`;
+
+async function idle(): Promise<void> {
+  const locals = named("user", idleAccounts);
+  const server = await BenchServer.start(locals, false);
+  // The first sessions pay for code and caches that all share.
+  const warm = await loginAll(
+    server.port,
+    locals.map((local) => [local, "warm"] as const),
+  );
+  for (const client of warm) await client.ask("<presence/>", "<presence");
+  await settled(server);
+  const before = server.memory();
+  const started = performance.now();
+  const clients = await loginAll(
+    server.port,
+    Array.from({ length: idleSessions }, (_, i) => [locals[i % idleAccounts]!, `idle${i}`] as const),
+  );
+  const seconds = (performance.now() - started) / 1000;
+  for (const client of clients) client.send("<presence/>");
+  await settled(server);
+  say(
+    `idle    ${((server.memory() - before) / idleSessions).toFixed(1)} KB a session ` +
+      `(${idleSessions} TLS sessions, available, ${idleSessions / idleAccounts + 1} resources an account), ${Math.round(idleSessions / seconds)} logins/s`,
+  );
+  for (const client of [...warm, ...clients]) client.end();
+  await server.stop();
+}
+
+/** Waits until the server's memory is steady: garbage of the logins collected, nothing in flight. */
+async function settled(server: BenchServer): Promise<void> {
+  let last = Number.NaN;
+  for (let i = 0; i < 20; i += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const now = server.memory();
+    if (Math.abs(now - last) < 256) return;
+    last = now;
+  }
+}

@@ -1,0 +1,138 @@
+/** The server under measurement: a child process with accounts made beforehand, its CPU time and its memory. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Accounts } from "../../src/domain/accounts.ts";
+import type { DomainEvents } from "../../src/domain/events.ts";
+import { Events } from "../../src/events.ts";
+import { createLogger } from "../../src/log.ts";
+import { openStore } from "../../src/store/sqlite.ts";
+import { Jid } from "../../src/xmpp/jid.ts";
+import { benchPassword } from "./client.ts";
+
+export const domain = "bench.test";
+/** Clock ticks of /proc/PID/stat in a second, on every Linux that Node runs on. */
+const ticksPerSecond = 100;
+
+export class BenchServer {
+  readonly port: number;
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+
+  private constructor(child: ChildProcess, port: number, folder: string) {
+    this.#child = child;
+    this.port = port;
+    this.#folder = folder;
+  }
+
+  static async start(accounts: readonly string[], profile: boolean): Promise<BenchServer> {
+    const folder = mkdtempSync(join(tmpdir(), "pipit-bench-"));
+    await makeAccounts(folder, accounts);
+    const port = await freePort();
+    const main = new URL("../../src/main.js", import.meta.url).pathname;
+    const flags = profile ? ["--cpu-prof", `--cpu-prof-dir=${join(folder, "profile")}`] : [];
+    const child = spawn(process.execPath, [...flags, main], {
+      stdio: ["ignore", "pipe", "inherit"],
+      cwd: folder,
+      env: {
+        PATH: process.env["PATH"],
+        PIPIT_DOMAIN: domain,
+        PIPIT_DATA: folder,
+        PIPIT_LISTEN__HOST: "127.0.0.1",
+        PIPIT_LISTEN__C2S: "false",
+        PIPIT_LISTEN__C2S_TLS: String(port),
+        PIPIT_LISTEN__S2S: "false",
+        PIPIT_LISTEN__S2S_TLS: "false",
+        PIPIT_LISTEN__HTTP: "false",
+        PIPIT_LOG__LEVEL: "warn",
+      },
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.stdout?.on("data", (chunk: Buffer) => {
+        if (chunk.toString().includes(String(port))) resolve();
+      });
+      child.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
+    });
+    return new BenchServer(child, port, folder);
+  }
+
+  /** CPU time used so far, all threads, in microseconds. */
+  cpu(): number {
+    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return ((Number(fields[11]) + Number(fields[12])) * 1e6) / ticksPerSecond;
+  }
+
+  /** Resident memory in KiB. */
+  memory(): number {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, "utf8"))?.[1]);
+  }
+
+  /** Ends the server; with a profile, the ten functions that used most CPU themselves, in percent of what was not idle. */
+  async stop(): Promise<string[]> {
+    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.kill("SIGTERM");
+    await gone;
+    const top = topFunctions(join(this.#folder, "profile"));
+    rmSync(this.#folder, { recursive: true, force: true });
+    return top;
+  }
+}
+
+async function makeAccounts(folder: string, locals: readonly string[]): Promise<void> {
+  const store = openStore(join(folder, "pipit.sqlite"));
+  const log = createLogger("silent");
+  const accounts = new Accounts({ domain, store, events: new Events<DomainEvents>(log) });
+  await Promise.all(locals.map((local) => accounts.add(new Jid(local, domain, ""), benchPassword)));
+  await store.close();
+}
+
+/** A port that was free a moment ago; the printed addresses of the server are awaited with it. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+interface CpuProfile {
+  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[];
+  samples: number[];
+  timeDeltas: number[];
+}
+
+function topFunctions(folder: string): string[] {
+  let file: string | undefined;
+  try {
+    file = readdirSync(folder).find((name) => name.endsWith(".cpuprofile"));
+  } catch {
+    return [];
+  }
+  if (!file) return [];
+  const profile = JSON.parse(readFileSync(join(folder, file), "utf8")) as CpuProfile;
+  const self = new Map<string, number>();
+  const names = new Map(
+    profile.nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => [
+      id,
+      `${functionName || "(anonymous)"} ${url.split("/").slice(-2).join("/")}${url ? `:${lineNumber + 1}` : ""}`,
+    ]),
+  );
+  let busy = 0;
+  profile.samples.forEach((sample, i) => {
+    const name = names.get(sample) ?? "?";
+    const time = profile.timeDeltas[i] ?? 0;
+    if (name.startsWith("(idle)")) return;
+    busy += time;
+    self.set(name, (self.get(name) ?? 0) + time);
+  });
+  return [...self]
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 10)
+    .map(([name, time]) => `${((100 * time) / busy).toFixed(1).padStart(5)} %  ${name}`);
+}

@@ -1,0 +1,144 @@
+/** slixmpp: two people chat, post, correct, retract, and follow each other's PEP. */
+import assert from "node:assert";
+import { test, type TestContext } from "node:test";
+import { join } from "node:path";
+import type { NodeProcess } from "../support/node.ts";
+import { assertPublished, fetched, house, password } from "./house.ts";
+import { SlixmppActor, type SlixmppOptions } from "./slixmpp.ts";
+import { missingPython } from "./software.ts";
+
+const skip = missingPython("slixmpp");
+const microblog = "urn:xmpp:microblog:0";
+
+function person(node: NodeProcess, name: string, options: Partial<SlixmppOptions> = {}): SlixmppActor {
+  const security = options.security ?? "starttls";
+  return new SlixmppActor({
+    jid: `${name}@${node.domain}`,
+    password,
+    security,
+    port: security === "direct" ? node.ports.c2sTls : node.ports.c2s,
+    ca: join(node.folder, "cert.pem"),
+    ...options,
+  });
+}
+
+/** Each asks the other for presence, and each allows it. */
+async function befriend(one: SlixmppActor, other: SlixmppActor): Promise<void> {
+  for (const [asker, asked] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    await asker.does("presence", { to: asked.jid, type: "subscribe" });
+    await asked.hears("presence", (e) => e["type"] === "subscribe");
+    await asked.does("presence", { to: asker.jid, type: "subscribed" });
+    await asker.hears(
+      "presence",
+      (e) => e["type"] === "available" && String(e["sender"]).startsWith(`${asked.jid}/`),
+    );
+  }
+}
+
+const entry = (title: string): string =>
+  `<entry xmlns='http://www.w3.org/2005/Atom'><title>${title}</title><updated>2026-11-20T09:00:00Z</updated></entry>`;
+
+test("logs in over STARTTLS and over direct TLS, with SCRAM", { skip }, async (t: TestContext) => {
+  const node = await house(t);
+  await using ana = person(node, "ana");
+  await using ben = person(node, "ben", { security: "direct" });
+  for (const actor of [ana, ben]) {
+    const { mechanism } = await actor.hears("started");
+    assert.match(String(mechanism), /^SCRAM-/);
+    await actor.does("ping", { to: node.domain });
+  }
+  await using stranger = person(node, "ana", { password: "wrong" });
+  await stranger.hears("failed-auth");
+});
+
+test("two people exchange presence and messages", { skip }, async (t: TestContext) => {
+  const node = await house(t);
+  await using ana = person(node, "ana");
+  await using ben = person(node, "ben", { security: "direct" });
+  await ana.hears("started");
+  await ben.hears("started");
+  await befriend(ana, ben);
+  await ana.does("message", { to: ben.jid, id: "m1", body: "Gruezi & <guten> Tag 🐦" });
+  const heard = await ben.hears("message", (e) => e["id"] === "m1");
+  assert.equal(heard["body"], "Gruezi & <guten> Tag 🐦");
+  await ben.does("message", { to: String(heard["sender"]), id: "m2", body: "Ciao" });
+  assert.equal((await ana.hears("message", (e) => e["id"] === "m2"))["body"], "Ciao");
+  await ben.does("disconnect");
+  await ana.hears("presence", (e) => e["type"] === "unavailable");
+});
+
+test("posts through timeline@, corrects and retracts", { skip }, async (t: TestContext) => {
+  const node = await house(t);
+  await using ana = person(node, "ana");
+  await ana.hears("started");
+  const timeline = `timeline@${node.domain}`;
+  const answered = () => ana.hears("message", (e) => e["sender"] === timeline);
+
+  await ana.does("message", { to: timeline, id: "p1", body: "Tea and XML #tea" });
+  const permalink = /https?:\S+/.exec(String((await answered())["body"]))?.[0];
+  assert(permalink, "the answer holds the permalink");
+  await assertPublished(node, "Tea and XML");
+
+  await ana.does("message", { to: timeline, id: "p2", body: "Coffee and XML #tea", replaces: "p1" });
+  await answered();
+  await assertPublished(node, "Coffee and XML");
+  await assertPublished(node, "Tea and XML", false);
+
+  await ana.does("retract-message", { to: timeline, id: "p1" });
+  await answered();
+  await assertPublished(node, "Coffee and XML", false);
+  assert.equal((await fetched(node, new URL(permalink).pathname)).status, 410);
+
+  await ana.does("message", { to: timeline, id: "h", body: "help" });
+  assert.match(String((await answered())["body"]), /correct/i);
+});
+
+test("publishes, lists and retracts PEP items; a contact hears of it by +notify", { skip }, async (t) => {
+  const node = await house(t);
+  await using ana = person(node, "ana");
+  await using ben = person(node, "ben", { interests: [microblog] });
+  await ana.hears("started");
+  await ben.hears("started");
+  await befriend(ana, ben);
+
+  await ana.does("publish", { node: microblog, id: "first-abcdef", payload: entry("From slixmpp") });
+  const event = await ben.hears("pubsub", (e) => e["node"] === microblog);
+  assert.equal(event["sender"], ana.jid);
+  assert.match(String(event["xml"]), /From slixmpp/);
+  assert.match(String(event["xml"]), new RegExp(`publisher="${ana.jid}"`));
+  await assertPublished(node, "From slixmpp");
+
+  await ana.does("publish", { node: microblog, id: "second-abcdef", payload: entry("Once more") });
+  await ben.hears("pubsub");
+  const items = String((await ben.does("items", { to: ana.jid, node: microblog }))["xml"]);
+  assert(items.indexOf("second-abcdef") < items.indexOf("first-abcdef"), "newest first");
+
+  await ana.does("retract", { node: microblog, id: "first-abcdef" });
+  const retracted = await ben.hears("pubsub", (e) => String(e["xml"]).includes("retract"));
+  assert.match(String(retracted["xml"]), /first-abcdef/);
+  await assertPublished(node, "From slixmpp", false);
+  await assertPublished(node, "Once more");
+
+  const disco = String((await ben.does("disco", { to: ana.jid }))["xml"]);
+  assert.match(disco, /category="pubsub" type="pep"|type="pep" category="pubsub"/);
+});
+
+test("a stranger follows by subscribing to the node", { skip }, async (t: TestContext) => {
+  const node = await house(t);
+  await using ana = person(node, "ana");
+  await using ben = person(node, "ben");
+  await ana.hears("started");
+  await ben.hears("started");
+  await ana.does("publish", { node: microblog, id: "first-abcdef", payload: entry("Before") });
+  await ben.does("subscribe", { to: ana.jid, node: microblog });
+  await ana.does("publish", { node: microblog, id: "second-abcdef", payload: entry("After") });
+  assert.match(String((await ben.hears("pubsub"))["xml"]), /After/);
+  await ben.does("unsubscribe", { to: ana.jid, node: microblog });
+  await assert.rejects(
+    ben.does("publish", { to: ana.jid, node: microblog, id: "x", payload: entry("Mine") }),
+    /forbidden/,
+  );
+});
