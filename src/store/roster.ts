@@ -80,24 +80,18 @@ export const rosterStore = ({ db, t }: Store) => {
       await db.update(rosters).set({ completeSince: newest.version }).where(eq(rosters.account, account));
     },
 
-    /** The stanza of a request that waits for the user's answer, as it came. */
-    async request(account: string, jid: string): Promise<string | undefined> {
-      const [row] = await db
-        .select({ stanza: requests.stanza })
-        .from(requests)
-        .where(requestOf(account, jid));
-      return row?.stanza;
+    async isRequested(account: string, jid: string): Promise<boolean> {
+      const found = await db.select({ jid: requests.jid }).from(requests).where(requestOf(account, jid));
+      return found.length > 0;
     },
 
-    /** All of them, oldest first. */
-    async requests(account: string): Promise<string[]> {
-      const rows = await db
-        .select({ stanza: requests.stanza })
+    /** The requests that wait for the user's answer, as they came, oldest first. */
+    requests: async (account: string): Promise<{ jid: string; stanza: string }[]> =>
+      db
+        .select({ jid: requests.jid, stanza: requests.stanza })
         .from(requests)
         .where(eq(requests.account, account))
-        .orderBy(asc(requests.receivedAt));
-      return rows.map((row) => row.stanza);
-    },
+        .orderBy(asc(requests.receivedAt)),
 
     async requestCount(account: string): Promise<number> {
       const [row] = await db.select({ size: count() }).from(requests).where(eq(requests.account, account));
