@@ -1,0 +1,141 @@
+/** The program as people run it: a child process in a directory of its own, on free ports, ended with the test. */
+import assert from "node:assert";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { stringify } from "smol-toml";
+import type { ConfigInput } from "../../src/config.ts";
+import { Actor, type Role } from "./actor.ts";
+import { certificateFor } from "./certificate.ts";
+import { connect, type StreamOptions } from "./stream.ts";
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const domain = "pipit.test";
+const program = (name: string): string => fileURLToPath(new URL(`../../src/${name}.js`, import.meta.url));
+
+/** What the greeting says of each listener. */
+const announced = {
+  c2s: /port (\d+) \(STARTTLS\)/,
+  c2sTls: /port (\d+) \(direct TLS\)/,
+  http: /web .*port (\d+)\)/,
+};
+
+/** Writes the settings and starts the program; resolves when it has said where it can be reached. */
+export async function spawnNode(t: TestContext, settings: ConfigInput = {}): Promise<NodeProcess> {
+  const folder = await mkdtemp(join(tmpdir(), "pipit-"));
+  const { cert, key } = await certificateFor(domain);
+  await writeFile(join(folder, "cert.pem"), cert);
+  await writeFile(join(folder, "key.pem"), key);
+  const { listen, ...others } = settings;
+  const config = {
+    domain,
+    tls: { cert: "cert.pem", key: "key.pem" },
+    listen: { host: "127.0.0.1", c2s: 0, c2s_tls: 0, s2s: false, s2s_tls: false, http: 0, ...listen },
+    ...others,
+  };
+  await writeFile(join(folder, "pipit.toml"), stringify(config));
+  const node = new NodeProcess(folder, cert);
+  t.after(async () => {
+    await node.stops("SIGKILL");
+    await rm(folder, { recursive: true, force: true });
+  });
+  await node.starts();
+  return node;
+}
+
+export class NodeProcess {
+  readonly domain = domain;
+  readonly folder: string;
+  /** PEM: what clients trust. */
+  readonly certificate: string;
+  ports = { c2s: 0, c2sTls: 0, http: 0 };
+  /** All that it printed since it started, logs included. */
+  output = "";
+  #child: ChildProcess | undefined;
+
+  constructor(folder: string, certificate: string) {
+    this.folder = folder;
+    this.certificate = certificate;
+  }
+
+  get pid(): number {
+    assert(this.#child?.pid !== undefined, "the node does not run");
+    return this.#child.pid;
+  }
+
+  /** Starts it, on what is in the folder. */
+  async starts(): Promise<void> {
+    this.output = "";
+    const child = spawn(process.execPath, [program("main")], { cwd: this.folder, env: environment() });
+    this.#child = child;
+    const reached = new Promise<void>((resolve, reject) => {
+      const read = (chunk: Buffer): void => {
+        this.output += chunk.toString();
+        if (Object.values(announced).every((port) => port.test(this.output))) resolve();
+      };
+      child.stdout.on("data", read);
+      child.stderr.on("data", read);
+      child.once("exit", () => reject(new Error(`the node ended:\n${this.output}`)));
+    });
+    await reached;
+    const portOf = (what: keyof typeof announced): number => Number(announced[what].exec(this.output)![1]);
+    this.ports = { c2s: portOf("c2s"), c2sTls: portOf("c2sTls"), http: portOf("http") };
+  }
+
+  /** Ends it, if it runs; its exit code, or `null` where the signal ended it. */
+  async stops(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null | undefined> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child) return undefined;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    const exited = once(child, "exit") as Promise<[number | null]>;
+    child.kill(signal);
+    return (await exited)[0];
+  }
+
+  /** A signal that is not meant to end it, such as SIGHUP. */
+  signals(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  /** The command line, in the node's folder; `input` is its standard input. */
+  async pipit(args: readonly string[], input = ""): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const options = { cwd: this.folder, env: environment() };
+      const child = execFile(
+        process.execPath,
+        [program("cli"), ...args],
+        options,
+        (_error, stdout, stderr) => {
+          resolve({ code: child.exitCode, stdout, stderr });
+        },
+      );
+      child.stdin?.end(input);
+    });
+  }
+
+  /** A login of an account that exists; presence is not sent. */
+  async login(name: string, role: Role & { readonly password: string }): Promise<Actor> {
+    const tls = role.tls === "starttls" ? "none" : "direct";
+    const port = tls === "direct" ? this.ports.c2sTls : this.ports.c2s;
+    const options: StreamOptions = { domain, port, tls, ca: this.certificate };
+    const settle = (): Promise<void> => actor.pings();
+    const actor: Actor = new Actor(await connect(options), options, `${name}@${domain}`, settle);
+    await actor.logsIn({ resource: "phone", ...role });
+    return actor;
+  }
+}
+
+/** This process's environment without settings of Pipit. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PIPIT_")));
+}
