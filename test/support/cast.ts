@@ -51,14 +51,6 @@ export async function cast<Name extends string>(
   options: StageOptions<Name> = {},
 ): Promise<Stage<Name>> {
   const folder = await mkdtemp(join(tmpdir(), "pipit-"));
-  let stage: Stage<Name> | undefined;
-  t.after(async () => {
-    try {
-      await stage?.verify();
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  });
   const certificate = await certificateFor(domain);
   const files = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") };
   await writeFile(files.cert, certificate.cert);
@@ -71,7 +63,14 @@ export async function cast<Name extends string>(
     listen: { host: "127.0.0.1", c2s: 0, c2s_tls: 0, s2s: false, s2s_tls: false, http: 0, ...listen },
     ...settings,
   });
-  stage = new Stage<Name>(config, certificate.cert, roles);
+  const stage = new Stage<Name>(config, certificate.cert, roles);
+  t.after(async () => {
+    try {
+      await stage.verify();
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
   await stage.raise(options.friends ?? []);
   return stage;
 }
