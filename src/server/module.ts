@@ -22,6 +22,8 @@ export interface IqRequest {
   readonly stanza: Element;
   /** The asker's session, where it is one of ours. */
   readonly session: Session | undefined;
+  /** What a handler wants done right behind its reply, before anything else reaches the asker. */
+  afterwards?: () => void;
 }
 
 type Awaitable<T> = T | Promise<T>;
@@ -107,6 +109,8 @@ export interface Service {
 
 export interface Registrations<Events extends object> {
   readonly iq?: readonly IqRoute[];
+  /** Before a request is handed to a resource of ours, there or not: throw `StanzaError` to refuse it. */
+  readonly iqFilter?: (iq: IqRequest) => Awaitable<void>;
   readonly message?: StageHandlers;
   readonly presence?: StageHandlers;
   readonly services?: readonly Service[];

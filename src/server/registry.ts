@@ -8,6 +8,7 @@ import {
   type Identity,
   type IqRoute,
   type Module,
+  type Registrations,
   type Service,
   type Stage,
   type StageHandler,
@@ -21,6 +22,7 @@ const emptyTable = (): StageTable => ({ filter: [], archive: [], copy: [], deliv
 export class Registry {
   readonly message: StageTable = emptyTable();
   readonly presence: StageTable = emptyTable();
+  readonly iqFilters: NonNullable<Registrations<object>["iqFilter"]>[] = [];
   readonly services = new Map<string, Service>();
   readonly features: Record<keyof Announced, Set<string>> = {
     server: new Set(),
@@ -49,6 +51,7 @@ export class Registry {
     for (const route of registrations.iq ?? []) this.#addRoute(route, module.name);
     this.#addStages(this.message, registrations.message);
     this.#addStages(this.presence, registrations.presence);
+    if (registrations.iqFilter) this.iqFilters.push(registrations.iqFilter);
     for (const service of registrations.services ?? []) {
       if (this.services.has(service.address)) throw new Error(`Two modules serve ${service.address}`);
       this.services.set(service.address, service);

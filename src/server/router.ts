@@ -4,7 +4,7 @@ import type { Logger } from "../log.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { errorReply, iqPayload, resultReply, toStanzaError } from "../xmpp/stanza.ts";
-import { attr, escapeAttribute, namespaceOf, serialize, type Element } from "../xmpp/xml.ts";
+import { attr, escapeAttribute, namespaceOf, serialize, xml, type Element } from "../xmpp/xml.ts";
 import { stages, type IqRequest, type IqRoute, type Passage, type Service } from "./module.ts";
 import type { Registry, StageTable } from "./registry.ts";
 import type { Session } from "./session.ts";
@@ -74,26 +74,44 @@ export class Router {
 
   /**
    * One message or presence to many: serialised once, only `to` differs. `stanza` has a `from` and no `to`.
-   * Errors come back to nobody: they would arrive at the addresses of `from`.
+   * Presence to who is not connected costs nothing, and errors come back to nobody: one stanza has no many answers.
    */
-  async multicast(stanza: Element, recipients: Iterable<Jid>): Promise<void> {
+  multicast(stanza: Element, recipients: Iterable<Jid>): Done {
     const from = addressOf(stanza, "from");
     if (!from) throw new Error("a stanza without an address was multicast");
     const open = `<${stanza.name} to="`;
     const rest = `"${serialize(stanza).slice(stanza.name.length + 1)}`;
-    const table = this.#tableOf(stanza);
+    const refused = (error: unknown): void =>
+      this.#options.log.debug({ err: error, from: from.full }, "a multicast stanza was refused");
+    let slow: Promise<void>[] | undefined;
     for (const to of recipients) {
-      if (to.domain !== this.#options.domain) continue;
       try {
-        const text = open + escapeAttribute(to.full) + rest;
-        const passage: Passage = { stanza, direction: "in", from, to, account: to.bare, session: undefined };
-        let taken = runStages(table, passage);
-        if (taken instanceof Promise) taken = await taken;
-        if (!taken) this.#deliverText(passage, text);
+        const done = this.#multicastTo(
+          { stanza, direction: "in", from, to, account: to.bare, session: undefined },
+          open,
+          rest,
+        );
+        if (done) (slow ??= []).push(done.catch(refused));
       } catch (error) {
-        this.#options.log.debug({ err: error, to: to.full }, "a multicast stanza was refused");
+        refused(error);
       }
     }
+    if (slow) return Promise.all(slow).then(() => undefined);
+  }
+
+  #multicastTo(passage: Passage, open: string, rest: string): Done {
+    const { stanza, to } = passage;
+    const service = this.#options.registry.services.get(to.bare);
+    if (service) return this.#serve(service, passage);
+    if (to.domain !== this.#options.domain) return;
+    if (stanza.name === "presence" && !this.#options.sessions.has(to.bare)) return;
+    const taken = runStages(this.#tableOf(stanza), passage);
+    if (taken === true) return;
+    const text = open + escapeAttribute(to.full) + rest;
+    if (taken === false) return this.#deliverText(passage, text);
+    return taken.then((dealtWith) => {
+      if (!dealtWith) this.#deliverText(passage, text);
+    });
   }
 
   /** Asks a client and waits for its answer: a result, or an error stanza. Await it only from a task of its own. */
@@ -121,11 +139,8 @@ export class Router {
 
   /** The way out of an account: its stages, then the recipient's side. */
   #send(stanza: Element, from: Jid, to: Jid, session: Session, undirected: boolean): Done {
-    if (stanza.name === "message") {
-      checkMessage(stanza);
-      // RFC 6121 §8.1.1.1: a message without an address goes to the account itself.
-      if (undirected) stanza.attrs["to"] = to.bare;
-    }
+    // RFC 6121 §8.1.1.1: a message without an address goes to the account itself.
+    if (undirected && stanza.name === "message") stanza.attrs["to"] = to.bare;
     const passage: Passage = { stanza, direction: "out", from, to, account: from.bare, session };
     const onwards = (taken: boolean): Done => {
       if (!taken && !(undirected && stanza.name === "presence"))
@@ -149,18 +164,19 @@ export class Router {
     const passage: Passage = { stanza, direction: "in", from, to, account: to.bare, session };
     const service = this.#options.registry.services.get(to.bare);
     if (service) return this.#serve(service, passage);
-    if (this.#isOnline(to.bare)) return this.#enter(passage);
-    return this.#options.accountExists(to.local).then((exists) => {
-      if (exists) return this.#enter(passage);
-      // RFC 6121 §8.5.1; the same answer as an account without resources gives.
-      if (stanza.name === "message" && messageType(stanza) !== "headline")
-        throw new StanzaError("service-unavailable");
-    });
+    if (this.#options.sessions.has(to.bare)) return this.#enter(passage);
+    return this.#options
+      .accountExists(to.local)
+      .then((exists) => (exists ? this.#enter(passage) : this.#missing(passage)));
   }
 
-  #isOnline(account: string): boolean {
-    for (const session of this.#options.sessions.of(account)) return session !== undefined;
-    return false;
+  /** RFC 6121 §8.5.1: to an account that is not there; the same answers as one without resources gives to a stranger. */
+  #missing({ stanza, from, to }: Passage): Done {
+    if (stanza.name === "message") {
+      if (messageType(stanza) !== "headline") throw new StanzaError("service-unavailable");
+    } else if (attr(stanza, "type") === "probe") {
+      return this.route(xml("presence", { from: to.bare, to: from.bare, type: "unsubscribed" }));
+    }
   }
 
   #serve(service: Service, passage: Passage): Done {
@@ -221,11 +237,7 @@ export class Router {
     }
     if (to.domain !== this.#options.domain) throw new StanzaError("remote-server-not-found");
     if (to.local === "") return this.#answer(request, this.#find(request, "server"));
-    if (!to.isBare) {
-      const resource = this.#options.sessions.get(to);
-      if (!resource) throw new StanzaError("service-unavailable");
-      return resource.send(iq);
-    }
+    if (!to.isBare) return this.#handOver(request);
     if (from.bare === to.bare) {
       return this.#answer(request, this.#find(request, "self") ?? this.#find(request, "account"));
     }
@@ -239,14 +251,28 @@ export class Router {
     });
   }
 
+  /** RFC 6121 §8.5.3: a request to a resource. Who may not reach it is not told whether it is there. */
+  #handOver(request: IqRequest): Done {
+    const onwards = (): void => {
+      const resource = this.#options.sessions.get(request.to);
+      if (!resource) throw new StanzaError("service-unavailable");
+      resource.send(request.stanza);
+    };
+    const done = runFilters(this.#options.registry.iqFilters, request);
+    return done ? done.then(onwards) : onwards();
+  }
+
   #find({ type, payload }: IqRequest, target: string): IqRoute | undefined {
     return this.#options.registry.route(type, target, namespaceOf(payload) ?? "", payload.name);
   }
 
   #answer(request: IqRequest, route: IqRoute | undefined): Done {
     if (!route) throw new StanzaError("service-unavailable");
-    const reply = (payload: Element | undefined | void): Done =>
-      this.#return(resultReply(request.stanza, payload ?? undefined), request.session);
+    const reply = (payload: Element | undefined | void): Done => {
+      const done = this.#return(resultReply(request.stanza, payload ?? undefined), request.session);
+      request.afterwards?.();
+      return done;
+    };
     const result = route.handle(request);
     return result instanceof Promise ? result.then(reply) : reply(result);
   }
@@ -270,7 +296,7 @@ export class Router {
     const type = attr(stanza, "type");
     if (type === "error" || type === "result") return;
     // RFC 6121 §8.5: presence that cannot be delivered is dropped, except where the sender must know (a bad address).
-    if (stanza.name === "presence" && error.condition === "service-unavailable") return;
+    if (stanza.name === "presence" && (error.condition === "service-unavailable" || type === "probe")) return;
     return this.#return(errorReply(stanza, error), undefined);
   }
 
@@ -282,6 +308,9 @@ export class Router {
     if (to.domain !== this.#options.domain) return;
     if (!to.isBare) return this.#options.sessions.get(to)?.send(reply);
     if (reply.name === "iq") return this.#iqReply(reply, addressOf(reply, "from") ?? to, to);
+    // A subscription request went out in the name of the account.
+    if (reply.name === "presence")
+      for (const one of this.#options.sessions.availableOf(to.bare)) one.send(reply);
   }
 
   #tableOf(stanza: Element): StageTable {
@@ -290,13 +319,13 @@ export class Router {
 }
 
 /** Runs the handlers of all stages in order until one has dealt with the stanza; waits only where a handler does. */
-function runStages(table: StageTable, passage: Passage): boolean | Promise<boolean> {
-  for (let s = 0; s < stages.length; s += 1) {
+function runStages(table: StageTable, passage: Passage, stage = 0, handler = 0): boolean | Promise<boolean> {
+  for (let s = stage; s < stages.length; s += 1) {
     const handlers = table[stages[s]!];
-    for (let h = 0; h < handlers.length; h += 1) {
+    for (let h = s === stage ? handler : 0; h < handlers.length; h += 1) {
       const taken = handlers[h]!(passage);
       if (taken instanceof Promise) {
-        return taken.then((dealtWith) => dealtWith === true || resume(table, passage, s, h + 1));
+        return taken.then((dealtWith) => dealtWith === true || runStages(table, passage, s, h + 1));
       }
       if (taken === true) return true;
     }
@@ -304,14 +333,11 @@ function runStages(table: StageTable, passage: Passage): boolean | Promise<boole
   return false;
 }
 
-async function resume(table: StageTable, passage: Passage, stage: number, handler: number): Promise<boolean> {
-  for (let s = stage; s < stages.length; s += 1) {
-    const handlers = table[stages[s]!];
-    for (let h = s === stage ? handler : 0; h < handlers.length; h += 1) {
-      if ((await handlers[h]!(passage)) === true) return true;
-    }
+function runFilters(filters: Registry["iqFilters"], request: IqRequest, first = 0): Done {
+  for (let f = first; f < filters.length; f += 1) {
+    const done = filters[f]!(request);
+    if (done instanceof Promise) return done.then(() => runFilters(filters, request, f + 1));
   }
-  return false;
 }
 
 /** An address of a stanza in prepared form; throws `jid-malformed` where it is none. */
@@ -327,10 +353,4 @@ function addressOf(stanza: Element, name: "from" | "to" = "to"): Jid | undefined
 function messageType(message: Element): string {
   const type = attr(message, "type");
   return type !== undefined && messageTypes.has(type) ? type : "normal";
-}
-
-function checkMessage(message: Element): void {
-  if (message.children.length === 0 && attr(message, "to") === undefined) {
-    throw new StanzaError("bad-request", { text: "An empty message to nobody" });
-  }
 }

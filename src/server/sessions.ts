@@ -40,6 +40,11 @@ export class Sessions {
     return (this.#accounts.get(account) ?? nobody).values();
   }
 
+  /** Whether anybody is connected to a bare JID. */
+  has(account: string): boolean {
+    return this.#accounts.has(account);
+  }
+
   /** Its available resources (RFC 6121 §4.2). */
   availableOf(account: string): Session[] {
     const found: Session[] = [];
