@@ -13,9 +13,6 @@ export default defineModule({
       if (addresses.length > 0) fields.set(name, { name, type: "list-multi", values: [...addresses] });
     }
     if (fields.size === 0) return {};
-    const info = async () => ({
-      forms: [formElement({ type: "result", formType: NS.serverInfo, fields })],
-    });
-    return { disco: { server: { info } } };
+    return { disco: { forms: [formElement({ type: "result", formType: NS.serverInfo, fields })] } };
   },
 });

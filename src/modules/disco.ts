@@ -16,7 +16,6 @@ import {
 } from "../server/module.ts";
 import { capsHash } from "../xmpp/caps.ts";
 import { StanzaError } from "../xmpp/errors.ts";
-import { parseJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { attr, copy, xml, type Element } from "../xmpp/xml.ts";
 import { defineModule } from "./context.ts";
@@ -43,9 +42,9 @@ export default defineModule({
     const { features, identities, services } = registry;
 
     const server = (): Place => ({
-      info: { identities: identities.server, features: [...features.server] },
+      info: { identities: identities.server, features: [...features.server], forms: registry.disco.forms },
       items: [...services.values()].map((s) => item({ jid: s.address, name: s.identities[0]?.name })),
-      sources: registry.disco.server,
+      sources: [],
     });
 
     const service = ({ to }: DiscoQuery): Place => {
@@ -86,19 +85,13 @@ export default defineModule({
       return (await itemsOf(account([]), query)) ?? [];
     }
 
-    /** The same for everybody and until the node stops, so computed once. */
-    let ownCaps: Promise<Element> | undefined;
-    const caps = (): Promise<Element> => (ownCaps ??= computeCaps());
-    async function computeCaps(): Promise<Element> {
-      const domain = parseJid(config.domain)!;
-      const query = xml("query", { xmlns: NS.discoInfo });
-      const info = await infoOf(server(), { from: domain, to: domain, node: undefined, query });
-      const ver = capsHash(infoElement(info, undefined), "sha-1");
-      return xml("c", { xmlns: NS.caps, hash: "sha-1", node: config.url, ver });
-    }
+    /** The same until the node stops, so computed once, when all modules are there. */
+    let caps: { node: string; ver: string } | undefined;
+    const ownCaps = (): { node: string; ver: string } =>
+      (caps ??= { node: config.url, ver: capsHash(infoElement(server().info, undefined), "sha-1") });
 
     async function serverInfo(query: DiscoQuery): Promise<DiscoInfo | undefined> {
-      const { node, ver } = (await caps()).attrs as Record<string, string>;
+      const { node, ver } = ownCaps();
       // XEP-0115 §6.2: who saw the capabilities may ask for them by their name.
       return infoOf(server(), query.node === `${node}#${ver}` ? { ...query, node: undefined } : query);
     }
@@ -112,7 +105,7 @@ export default defineModule({
         items("service", (query) => itemsOf(service(query), query)),
         { ...items("account", accountItems), anyName: true },
       ],
-      streamFeature: async () => copy(await caps()),
+      streamFeature: () => xml("c", { xmlns: NS.caps, hash: "sha-1", ...ownCaps() }),
     };
   },
 });

@@ -114,9 +114,13 @@ export interface Registrations<Events extends object> {
   readonly message?: StageHandlers;
   readonly presence?: StageHandlers;
   readonly services?: readonly Service[];
-  readonly disco?: { readonly server?: DiscoSource; readonly account?: DiscoSource };
+  readonly disco?: {
+    /** What extends the domain's own disco#info (XEP-0128); the same for everybody, as its capabilities are. */
+    readonly forms?: readonly Element[];
+    readonly account?: DiscoSource;
+  };
   /** What stands in the stream features once a client is authenticated; built for each stream. */
-  readonly streamFeature?: () => Awaitable<Element>;
+  readonly streamFeature?: () => Element;
   /** Told after the fact; cannot veto. */
   readonly events?: { readonly [Name in keyof Events]?: (event: Events[Name]) => Awaitable<void> };
 }

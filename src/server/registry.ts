@@ -33,12 +33,9 @@ export class Registry {
     server: [],
     account: [],
   };
-  readonly disco: { readonly server: DiscoSource[]; readonly account: DiscoSource[] } = {
-    server: [],
-    account: [],
-  };
+  readonly disco: { readonly forms: Element[]; readonly account: DiscoSource[] } = { forms: [], account: [] };
   /** The stream features of modules (RFC 6120 §4.3.2), for a client that is authenticated. */
-  readonly streamFeatures: (() => Element | Promise<Element>)[] = [];
+  readonly streamFeatures: (() => Element)[] = [];
   readonly #routes = new Map<string, { route: IqRoute; module: string }>();
 
   /** Sets up a module and takes in what it returns; a second claim on the same thing throws. */
@@ -57,7 +54,7 @@ export class Registry {
       this.services.set(service.address, service);
     }
     const { disco, streamFeature } = registrations;
-    if (disco?.server) this.disco.server.push(disco.server);
+    this.disco.forms.push(...(disco?.forms ?? []));
     if (disco?.account) this.disco.account.push(disco.account);
     if (streamFeature) this.streamFeatures.push(streamFeature);
     for (const name in registrations.events) {
