@@ -123,6 +123,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
         sessions: node.sessions,
         router: node.router,
         events: node.events,
+        features: node.registry.streamFeatures,
         log,
       }),
     );
