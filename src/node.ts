@@ -15,6 +15,7 @@ import { Events } from "./events.ts";
 import type { Logger } from "./log.ts";
 import type { ModuleContext, PipitEvents, PipitModule } from "./modules/context.ts";
 import { modules } from "./modules/index.ts";
+import { software } from "./modules/software.ts";
 import { PubSub } from "./pubsub/pubsub.ts";
 import { listenC2s } from "./server/c2s.ts";
 import { Registry } from "./server/registry.ts";
@@ -68,7 +69,7 @@ export async function openNode(config: Config, log: Logger): Promise<OpenNode | 
   const router = new Router({ domain, sessions, registry, log, accountExists });
   const rosters = new Rosters({ store, events });
   const pubsub = new PubSub({ store, events, contacts: rosters });
-  const posts = new Posts({ config, store, events, pubsub });
+  const posts = new Posts({ config, store, events, pubsub, software });
   const context: ModuleContext = {
     config,
     log,
