@@ -48,7 +48,7 @@ const errorLevel = 50;
 export async function cast<Name extends string>(
   t: TestContext,
   roles: Record<Name, Role>,
-  options: StageOptions<Name> = {},
+  options: StageOptions<NoInfer<Name>> = {},
 ): Promise<Stage<Name>> {
   const folder = await mkdtemp(join(tmpdir(), "pipit-"));
   const certificate = await certificateFor(domain);
