@@ -1,0 +1,46 @@
+/** RFC 6120 §4.7, §4.8: the stream headers of a client and of the server. */
+import { randomBytes } from "node:crypto";
+import { StreamError } from "../xmpp/errors.ts";
+import { parseJid, prepareDomain } from "../xmpp/jid.ts";
+import { NS } from "../xmpp/ns.ts";
+import type { StreamHeader } from "../xmpp/parser.ts";
+import { escapeAttribute } from "../xmpp/xml.ts";
+
+/** §4.7.3: an id must not be guessed, for it can be the input of other protocols; this many bytes cannot be. */
+const idBytes = 15;
+
+/** The server's header, with the client's own address where it told one (§4.7.1). */
+export function serverHeader(domain: string, from?: string): string {
+  const to = from !== undefined && parseJid(from) ? ` to="${escapeAttribute(from)}"` : "";
+  const id = randomBytes(idBytes).toString("base64url");
+  return (
+    `<?xml version="1.0"?><stream:stream xmlns="${NS.client}" xmlns:stream="${NS.stream}" id="${id}"` +
+    ` from="${escapeAttribute(domain)}"${to} version="1.0" xml:lang="en">`
+  );
+}
+
+/** Throws the stream error of a client's header that cannot be honoured. Any prefix will do (§4.8.5 permits it). */
+export function checkClientHeader(header: StreamHeader, domain: string): void {
+  const { name, xmlns, contentXmlns, attrs } = header;
+  if (xmlns !== NS.stream) throw new StreamError("invalid-namespace");
+  if (name !== "stream") throw new StreamError("bad-format");
+  // §4.8.3: without a default namespace, or with that of the stream itself, each stanza names its own.
+  if (contentXmlns !== undefined && contentXmlns !== NS.client && contentXmlns !== NS.stream)
+    throw new StreamError("invalid-namespace");
+  const to = attrs["to"];
+  if (to === undefined) throw new StreamError("improper-addressing", "The header has no 'to' address");
+  const host = prepareDomain(to);
+  if (host === undefined) throw new StreamError("improper-addressing");
+  if (host !== domain) throw new StreamError("host-unknown");
+  // §4.7.5: without a version it is 0.9, which knows neither TLS nor SASL; a higher one than ours gets ours.
+  if (!/^[1-9]\d*\.\d+$/.test(attrs["version"] ?? "")) throw new StreamError("unsupported-version");
+}
+
+/** BCP 47, by its shape. */
+const languageTag = /^[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*$/;
+
+/** The language that the client's header declares for what it sends (§4.7.4). */
+export function languageOf(header: StreamHeader): string | undefined {
+  const language = header.attrs["xml:lang"];
+  return language !== undefined && language.length <= 35 && languageTag.test(language) ? language : undefined;
+}

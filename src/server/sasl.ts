@@ -1,0 +1,136 @@
+/** RFC 6120 §6: SASL on a client's stream, until somebody is authenticated or has failed too often. */
+import type { Logger } from "../log.ts";
+import { SaslError } from "../xmpp/errors.ts";
+import { parseJid, type Jid } from "../xmpp/jid.ts";
+import { NS } from "../xmpp/ns.ts";
+import { decodeBase64 } from "../xmpp/sasl/base64.ts";
+import type { Exchange, Lookup, Step } from "../xmpp/sasl/exchange.ts";
+import { beginExchange, offeredMechanisms, type MechanismContext } from "../xmpp/sasl/mechanisms.ts";
+import type { ChannelBindings } from "../xmpp/sasl/scram-exchange.ts";
+import { attr, text, xml, type Element } from "../xmpp/xml.ts";
+import type { LoginThrottle } from "./throttle.ts";
+
+/** §6.4.5: at least two tries, and no more than five. */
+const maxTries = 5;
+
+/** Where passwords are checked against. */
+export interface Authenticator {
+  /** SCRAM credentials of a name; an unknown name gets stable made-up ones, `known: false`. */
+  credentials: Lookup;
+}
+
+export interface SaslOptions {
+  readonly domain: string;
+  readonly authenticator: Authenticator;
+  readonly throttle: LoginThrottle;
+  readonly log: Logger;
+  readonly address: string;
+  /** Whether SASL is offered at all: not before TLS where that is required (§5.3.4). */
+  readonly allowed: boolean;
+  readonly encrypted: boolean;
+  readonly bindings: ChannelBindings;
+}
+
+/** What to answer; with it, who is authenticated (a bare JID), or that the stream has had its tries. */
+export interface SaslAnswer {
+  readonly element: Element;
+  readonly account?: Jid;
+  readonly exhausted?: true;
+}
+
+export class SaslNegotiation {
+  readonly #options: SaslOptions;
+  readonly #context: MechanismContext;
+  #mechanism = "";
+  #exchange: Exchange | undefined;
+  /** Whose credentials the exchange has asked for. */
+  #claimed: string | undefined;
+  #failures = 0;
+
+  constructor(options: SaslOptions) {
+    this.#options = options;
+    const { authenticator, encrypted, bindings } = options;
+    const lookup: Lookup = (local, hash) => {
+      this.#claimed = local;
+      this.#checkThrottle();
+      return authenticator.credentials(local, hash);
+    };
+    this.#context = { encrypted, bindings, lookup };
+  }
+
+  /** What is offered. */
+  get mechanisms(): string[] {
+    return this.#options.allowed ? offeredMechanisms(this.#context) : [];
+  }
+
+  get bindings(): ChannelBindings {
+    return this.#options.bindings;
+  }
+
+  /** Answers `<auth/>`, `<response/>` and `<abort/>`. */
+  async receive(element: Element): Promise<SaslAnswer> {
+    try {
+      return this.#answer(await this.#step(element));
+    } catch (error) {
+      if (!(error instanceof SaslError)) throw error;
+      return this.#refuse(error);
+    }
+  }
+
+  async #step(element: Element): Promise<Step> {
+    if (element.name === "auth") return this.#begin(element);
+    const exchange = this.#exchange;
+    if (element.name === "abort") throw new SaslError("aborted");
+    if (element.name !== "response" || !exchange) throw new SaslError("malformed-request");
+    this.#checkThrottle();
+    return exchange.respond(decode(text(element)));
+  }
+
+  #begin(element: Element): Promise<Step> | Step {
+    const { allowed, encrypted } = this.#options;
+    if (!allowed) throw new SaslError("encryption-required");
+    if (this.#exchange) throw new SaslError("malformed-request");
+    this.#mechanism = attr(element, "mechanism") ?? "";
+    if (this.#mechanism === "PLAIN" && !encrypted) throw new SaslError("encryption-required");
+    const exchange = beginExchange(this.#mechanism, this.#context);
+    if (!exchange) throw new SaslError("invalid-mechanism");
+    this.#exchange = exchange;
+    const initial = text(element);
+    // §6.4.2: no initial response; every mechanism here lets the client speak first, so it is asked to.
+    return initial === "" ? { challenge: Buffer.alloc(0) } : exchange.respond(decode(initial));
+  }
+
+  #answer(step: Step): SaslAnswer {
+    if ("challenge" in step) {
+      return { element: xml("challenge", { xmlns: NS.sasl }, step.challenge.toString("base64")) };
+    }
+    const { domain, throttle, log, address } = this.#options;
+    const account = parseJid(`${step.local}@${domain}`);
+    if (!account) throw new SaslError("not-authorized");
+    // §6.3.8: somebody else's name is for nobody but themselves.
+    if (step.authzid !== undefined && parseJid(step.authzid)?.full !== account.full)
+      throw new SaslError("invalid-authzid");
+    throttle.succeeded(address, step.local);
+    log.info({ account: account.bare, address, mechanism: this.#mechanism }, "authenticated");
+    const data = step.final ? [step.final.toString("base64")] : [];
+    return { element: xml("success", { xmlns: NS.sasl }, ...data), account };
+  }
+
+  #refuse(error: SaslError): SaslAnswer {
+    const { throttle, log, address } = this.#options;
+    const local = this.#claimed;
+    if (local !== undefined && error.condition === "not-authorized") throttle.failed(address, local);
+    log.info({ address, local, mechanism: this.#mechanism, condition: error.condition }, "login refused");
+    this.#exchange = this.#claimed = undefined;
+    this.#failures += 1;
+    const element = error.toElement();
+    return this.#failures < maxTries ? { element } : { element, exhausted: true };
+  }
+
+  #checkThrottle(): void {
+    if (this.#claimed !== undefined) this.#options.throttle.check(this.#options.address, this.#claimed);
+  }
+}
+
+/** §6.4.2, §6.4.3: a single equals sign stands for data of no length. */
+const decode = (data: string): Buffer => (data === "=" ? Buffer.alloc(0) : decodeBase64(data));

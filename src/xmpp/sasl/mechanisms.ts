@@ -1,0 +1,48 @@
+/** The SASL mechanisms of this server, strongest first. */
+import type { Exchange, Lookup } from "./exchange.ts";
+import { PlainExchange } from "./plain.ts";
+import { ScramExchange, type ChannelBindings } from "./scram-exchange.ts";
+import type { ScramHash } from "./scram.ts";
+
+/** What a connection offers to authentication. */
+export interface MechanismContext {
+  readonly encrypted: boolean;
+  readonly bindings: ChannelBindings;
+  readonly lookup: Lookup;
+}
+
+interface Mechanism {
+  readonly name: string;
+  readonly needs: "binding" | "encryption" | "nothing";
+  begin(context: MechanismContext): Exchange;
+}
+
+const scram = (hash: ScramHash, plus: boolean): Mechanism => ({
+  name: `SCRAM-${hash}${plus ? "-PLUS" : ""}`,
+  needs: plus ? "binding" : "nothing",
+  begin: ({ bindings, lookup }) => new ScramExchange({ hash, plus, bindings, lookup }),
+});
+
+const mechanisms: readonly Mechanism[] = [
+  scram("SHA-512", true),
+  scram("SHA-256", true),
+  scram("SHA-1", true),
+  scram("SHA-512", false),
+  scram("SHA-256", false),
+  scram("SHA-1", false),
+  // RFC 6120 §13.8.3: the password itself goes over the wire.
+  { name: "PLAIN", needs: "encryption", begin: ({ lookup }) => new PlainExchange(lookup) },
+];
+
+const fits = ({ needs }: Mechanism, { encrypted, bindings }: MechanismContext): boolean =>
+  needs === "nothing" || (needs === "encryption" ? encrypted : bindings.size > 0);
+
+/** The names to offer on a connection. */
+export const offeredMechanisms = (context: MechanismContext): string[] =>
+  mechanisms.filter((mechanism) => fits(mechanism, context)).map(({ name }) => name);
+
+/** Begins an exchange; `undefined` where the mechanism is unknown or not offered on this connection. */
+export function beginExchange(name: string, context: MechanismContext): Exchange | undefined {
+  const mechanism = mechanisms.find((one) => one.name === name);
+  return mechanism && fits(mechanism, context) ? mechanism.begin(context) : undefined;
+}
