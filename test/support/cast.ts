@@ -173,8 +173,10 @@ export class Stage<Name extends string = string> {
 
   /** Stops the node and starts it again on the same data. Everybody has to log in anew. */
   async restarts(): Promise<void> {
+    await this.settle();
+    this.#left.push(...this.#unread());
     await this.node.close();
-    await Promise.all(this.#everybody.map((one) => one.kill()));
+    await Promise.all(this.#everybody.splice(0).map((one) => one.kill()));
     await this.#start();
   }
 
@@ -193,13 +195,16 @@ export class Stage<Name extends string = string> {
   /** Ends the play where it has not ended; fails for what was left over. */
   async verify(): Promise<void> {
     await this[Symbol.asyncDispose]();
-    const left = this.#everybody.flatMap((one) => {
+    const errors = this.log.filter((line) => line.level >= errorLevel);
+    const told = errors.map((line) => `the node logged: ${line.msg} ${line.err?.message ?? ""}`);
+    assert.equal([...this.#left, ...this.#unread(), ...told].join("\n"), "", "something was left over");
+  }
+
+  #unread(): string[] {
+    return this.#everybody.flatMap((one) => {
       const who = one instanceof Actor ? one.full : "a stream";
       return one.inbox.map((stanza) => `${who} received, and did not expect:\n${pretty(stanza, "  ")}`);
     });
-    const errors = this.log.filter((line) => line.level >= errorLevel);
-    const told = errors.map((line) => `the node logged: ${line.msg} ${line.err?.message ?? ""}`);
-    assert.equal([...this.#left, ...left, ...told].join("\n"), "", "something was left over");
   }
 
   async #start(): Promise<void> {
