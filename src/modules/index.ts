@@ -2,8 +2,10 @@
 import contactInfo from "./contact-info.ts";
 import type { PipitModule } from "./context.ts";
 import disco from "./disco.ts";
+import microblog from "./microblog.ts";
 import ping from "./ping.ts";
 import time from "./time.ts";
+import timeline from "./timeline.ts";
 import vcard from "./vcard.ts";
 import version from "./version.ts";
 
@@ -15,4 +17,6 @@ export const modules: readonly PipitModule[] = [
   version,
   time,
   vcard,
+  microblog,
+  timeline,
 ];

@@ -1,0 +1,151 @@
+/**
+ * `timeline@<domain>`: one's own blog as a contact. What an account of this node writes to it is published; a corrected
+ * message edits the post, a retracted one deletes it. The answer comes once that is on disk.
+ */
+import type { Post, Posts } from "../domain/posts.ts";
+import { get, type Passage } from "../server/module.ts";
+import { StanzaError } from "../xmpp/errors.ts";
+import { newId } from "../xmpp/id.ts";
+import { parseJid, type Jid } from "../xmpp/jid.ts";
+import { NS } from "../xmpp/ns.ts";
+import { attr, child, copy, xml, type Element } from "../xmpp/xml.ts";
+import { defineModule } from "./context.ts";
+import { messageIds, wishOf, type Wish } from "./timeline-message.ts";
+
+/** The localpart; no account can have it. */
+const local = "timeline";
+/** Presence comes from a resource (RFC 6121 §4.1). */
+const resource = "pipit";
+const title = "Timeline";
+const summary = "What you write to me is published on your blog. Write help to learn more.";
+
+/** A message that asks for something instead of being a post; `help` lists these. */
+interface Command {
+  readonly pattern: RegExp;
+  readonly usage: string;
+  readonly does: string;
+  run(match: RegExpExecArray): string | Promise<string>;
+}
+
+const commands: readonly Command[] = [
+  { pattern: /^help$/i, usage: "help", does: "shows this", run: () => help() },
+];
+
+const help = (): string =>
+  [
+    "What you write here is published on your blog. Markdown works, and #words become tags.",
+    "Correct a message to edit the post, retract it to delete the post.",
+    ...commands.map(({ usage, does }) => `${usage} – ${does}`),
+  ].join("\n");
+
+export default defineModule({
+  name: "timeline",
+  xeps: ["0308", "0424", "0428"],
+  setup: ({ config, accounts, posts, router }) => {
+    const self = parseJid(`${local}@${config.domain}`)!;
+
+    /** Whether an account of this node asks; strangers have no blog here. */
+    const isOurs = async (jid: Jid): Promise<boolean> =>
+      jid.domain === config.domain && jid.local !== "" && accounts.exists(jid.local);
+
+    async function message({ stanza, from }: Passage): Promise<void> {
+      const type = attr(stanza, "type");
+      if (type === "error" || type === "headline") return;
+      if (type === "groupchat") throw new StanzaError("service-unavailable");
+      const wish = wishOf(stanza);
+      if (!wish) return;
+      if (!(await isOurs(from))) {
+        throw new StanzaError("forbidden", {
+          text: `Only the accounts of ${config.domain} can publish here`,
+        });
+      }
+      const said = await grant(wish, messageIds(stanza), from.toBare(), posts);
+      return router.route(answerTo(stanza, self, said));
+    }
+
+    async function presence({ stanza, from }: Passage): Promise<void> {
+      const type = attr(stanza, "type");
+      const isContact = await isOurs(from);
+      const send = (attrs: Record<string, string>, ...parts: Element[]) =>
+        router.route(xml("presence", { from: self.bare, to: from.bare, ...attrs }, ...parts));
+      const here = (to: Jid) =>
+        send({ from: self.withResource(resource).full, to: to.full }, xml("status", {}, summary));
+      if (type === "subscribe") {
+        await send({ type: isContact ? "subscribed" : "unsubscribed" });
+        if (isContact) await here(from.toBare());
+      } else if (type === "probe" && isContact) {
+        await here(from);
+      } else if (type === "unsubscribe") {
+        await send({ from: self.withResource(resource).full, type: "unavailable" });
+      }
+    }
+
+    return {
+      services: [
+        {
+          name: local,
+          address: self.bare,
+          identities: [{ category: "client", type: "bot", name: title }],
+          features: [NS.correct, NS.retract, NS.vcard],
+          message,
+          presence,
+        },
+      ],
+      iq: [
+        get(NS.vcard, "vCard", local, () =>
+          xml(
+            "vCard",
+            { xmlns: NS.vcard },
+            xml("FN", {}, title),
+            xml("NICKNAME", {}, title),
+            xml("DESC", {}, summary),
+          ),
+        ),
+      ],
+    };
+  },
+});
+
+/** Does what is asked for, durably, and says so. */
+async function grant(wish: Wish, ids: string[], author: Jid, posts: Posts): Promise<string> {
+  if (wish.kind === "retract") {
+    const id = await posts.idOfMessage(author.bare, wish.messageId);
+    if (id === undefined) throw new StanzaError("item-not-found", { text: "That message made no post" });
+    await posts.remove({ author, id });
+    return "Deleted.";
+  }
+  const { text, language, corrects } = wish;
+  const corrected = corrects === undefined ? undefined : await posts.idOfMessage(author.bare, corrects);
+  if (corrected !== undefined) {
+    const post = await posts.edit({ author, id: corrected, text, language, messageIds: ids });
+    return `Edited: ${posts.permalink(post)}`;
+  }
+  for (const command of commands) {
+    const match = command.pattern.exec(text.trim());
+    if (match) return command.run(match);
+  }
+  // What takes the place of a message that made no post (a command, or one that was refused) is a post of its own.
+  if (corrects !== undefined) ids.push(corrects);
+  return published(await posts.create({ author, text, language, messageIds: ids }), posts);
+}
+
+function published(post: Post, posts: Posts): string {
+  if (post.deletedAt) return "That post was deleted.";
+  return post.public
+    ? `Posted: ${posts.permalink(post)}`
+    : "Posted. Only those who may read your blog see it.";
+}
+
+/** A message back to the resource that wrote, of the same type and thread (RFC 6121 §5.2.2, §5.2.5). */
+function answerTo(message: Element, from: Jid, said: string): Element {
+  const id = newId();
+  const thread = child(message, "thread");
+  return xml(
+    "message",
+    { from: from.bare, to: attr(message, "from"), id, type: attr(message, "type") },
+    xml("body", {}, said),
+    ...(thread ? [copy(thread)] : []),
+    xml("origin-id", { xmlns: NS.stanzaIds, id }),
+    xml("store", { xmlns: NS.hints }),
+  );
+}
