@@ -1,0 +1,113 @@
+/** The HTTP edge: which address is answered by what. Pages and feeds come from the domain and know nothing of each other. */
+import { Hono } from "hono";
+import { METHODS } from "hono/router";
+import type { Config } from "../config.ts";
+import type { Accounts } from "../domain/accounts.ts";
+import type { Posts } from "../domain/posts.ts";
+import type { Logger } from "../log.ts";
+import { StanzaError } from "../xmpp/errors.ts";
+import { feedFormats } from "./addresses.ts";
+import { Assets } from "./assets.ts";
+import { feeds as createFeeds } from "./feeds.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { Listings } from "./listings.ts";
+import { pages as createPages } from "./pages.tsx";
+import { problems } from "./problems.tsx";
+import { Representations } from "./representations.ts";
+import { securityHeaders, servedHosts } from "./security.ts";
+import { oneSpelling } from "./spelling.ts";
+
+/** Rendered pages and feeds kept in memory, in bytes; some hundreds of them, for everybody asks for the same. */
+const renderedMaximum = 16 * 1024 * 1024;
+
+const person = "/:person{@[^/]+}";
+/** Where lists of posts are, and so their feeds. */
+const folders = ["", person, "/tag/:tag", `${person}/tag/:tag`];
+
+/** Where feed readers look when they are given no link (Miniflux's list, and what people type). */
+const guesses: readonly (readonly [guess: string, format: "atom" | "rss"])[] = [
+  ["feed", "atom"],
+  ["feed/", "atom"],
+  ["feed.xml", "atom"],
+  ["atom.xml", "atom"],
+  ["index.xml", "atom"],
+  ["rss", "rss"],
+  ["rss/", "rss"],
+  ["rss.xml", "rss"],
+  ["index.rss", "rss"],
+];
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly accounts: Accounts;
+  readonly posts: Posts;
+  readonly log: Logger;
+}
+
+export function createApp({ config, accounts, posts, log }: AppOptions): Hono {
+  const assets = new Assets();
+  const site = {
+    name: config.domain,
+    asset: {
+      "site.css": assets.get("site.css").path,
+      "bird.svg": assets.get("bird.svg").path,
+      "icon-180.png": assets.get("icon-180.png").path,
+    },
+  };
+  const listings = new Listings(accounts, posts);
+  const representations = new Representations(fingerprint(config.domain, config.url), renderedMaximum);
+  const pages = createPages({ config, site, accounts, posts, listings, representations, assets });
+  const feeds = createFeeds({ config, posts, listings, representations, assets });
+  const problem = problems(site);
+
+  const app = new Hono();
+  app.use(securityHeaders(config), servedHosts(config), oneSpelling);
+
+  app.get("/", pages.home);
+  for (const folder of folders) {
+    if (folder !== "") app.get(folder, pages.listing);
+    for (const format of feedFormats) {
+      app.get(`${folder}/feed.${format}`, (c) => feeds.show(c, format));
+      app.options(`${folder}/feed.${format}`, feeds.preflight);
+    }
+    for (const [guess, format] of guesses) {
+      app.get(`${folder}/${guess}`, (c) => {
+        const end = c.req.path.length - guess.length;
+        return c.redirect(`${encodeURI(c.req.path.slice(0, end))}feed.${format}`, 301);
+      });
+    }
+  }
+  app.get(`${person}/avatar.svg`, pages.avatar);
+  app.get(`${person}/:post`, pages.permalink);
+
+  app.get("/static/*", (c) => assets.serve(c));
+  app.get("/favicon.ico", (c) => c.redirect(assets.get("favicon.ico").path, 302));
+  app.get("/robots.txt", (c) => c.text("User-agent: *\nDisallow:\n"));
+  app.get("/livez", (c) => c.text("alive\n"));
+  app.get("/readyz", async (c) => {
+    try {
+      await accounts.list();
+      return c.text("ready\n");
+    } catch (error) {
+      log.error({ err: error }, "the store does not answer");
+      return c.text("the store does not answer\n", 503);
+    }
+  });
+
+  app.notFound((c) => {
+    const allowed = METHODS.map((name) => name.toUpperCase()).filter((method) =>
+      app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method === method),
+    );
+    if (allowed.includes("GET") && c.req.method !== "GET")
+      return problem.methodNotAllowed(c, [...allowed, "HEAD"]);
+    return problem.notFound(c);
+  });
+  app.onError((error, c) => {
+    // The domain does not find a page that it did not give out.
+    const isMissing = error instanceof StanzaError && error.condition === "item-not-found";
+    if (isMissing) return c.req.query("before") === undefined ? problem.notFound(c) : problem.badRequest(c);
+    log.error({ err: error, method: c.req.method, path: c.req.path }, "a request failed");
+    return problem.failed(c);
+  });
+  return app;
+}

@@ -1,0 +1,120 @@
+/** The heads of the pages: what search engines, previews, feed readers and XMPP clients find there. */
+import type { Head } from "../../views/model.ts";
+import type { Post } from "../domain/posts.ts";
+import { headline, oneLine } from "../domain/post-text.ts";
+import {
+  avatarPath, before, blogUri, listingPath, localOf, personPath, postPath, postUri, type Listing,
+} from "./addresses.ts"; // prettier-ignore
+import { listingDescription, listingTitle } from "./feed.ts";
+import { firstWords, plainText } from "./html.ts";
+import { feedsOf } from "./present.ts";
+
+export interface HeadPlace {
+  readonly domain: string;
+  readonly base: string;
+  /** A picture for previews, as a path. */
+  readonly image: string;
+}
+
+export interface ListingPosition {
+  readonly cursor: string | undefined;
+  readonly next: string | undefined;
+}
+
+export function listingHead(listing: Listing, { cursor, next }: ListingPosition, place: HeadPlace): Head {
+  const { domain, base } = place;
+  const { author, tag } = listing;
+  const path = listingPath(listing);
+  const title = listingTitle(domain, listing);
+  const description = listingDescription(domain, listing);
+  const url = base + (cursor === undefined ? path : before(path, cursor));
+  const isProfile = author !== undefined && tag === undefined;
+  return {
+    title,
+    description,
+    canonical: url,
+    feeds: feedsOf(title, listing),
+    ...(author !== undefined && { xmpp: blogUri(author) }),
+    ...(next !== undefined && { next: base + before(path, next) }),
+    og: [
+      ...openGraph({ title, description, url, type: isProfile ? "profile" : "website" }, place),
+      ...(isProfile ? ([["profile:username", localOf(author)]] as const) : []),
+    ],
+    ...(isProfile && {
+      json: {
+        "@context": "https://schema.org",
+        "@type": "ProfilePage",
+        mainEntity: schemaPerson(author, base),
+      },
+    }),
+  };
+}
+
+/** Characters of a description; previews show less. */
+const descriptionMaximum = 200;
+
+export function postHead(post: Post, place: HeadPlace): Head {
+  const { base } = place;
+  const name = localOf(post.author);
+  const title = `${headline(post.title)} · ${name}`;
+  const description = firstWords(oneLine(plainText(post.html)), descriptionMaximum);
+  const url = base + postPath(post.author, post.id);
+  const published = post.publishedAt.toISOString();
+  const modified = post.updatedAt.toISOString();
+  return {
+    title,
+    description,
+    canonical: url,
+    feeds: feedsOf(post.author, { author: post.author }),
+    xmpp: postUri(post.author, post.id),
+    og: [
+      ...openGraph(
+        { title: post.titled ? post.title : post.author, description, url, type: "article" },
+        place,
+      ),
+      ["article:published_time", published],
+      ["article:modified_time", modified],
+      ["article:author", base + personPath(post.author)],
+      ...post.tags.map((tag) => ["article:tag", tag] as const),
+    ],
+    json: {
+      "@context": "https://schema.org",
+      "@type": "SocialMediaPosting",
+      "@id": url,
+      url,
+      ...(post.titled && { headline: post.title }),
+      articleBody: plainText(post.html),
+      datePublished: published,
+      dateModified: modified,
+      ...(post.language && { inLanguage: post.language }),
+      ...(post.tags.length > 0 && { keywords: post.tags }),
+      author: schemaPerson(post.author, base),
+    },
+  };
+}
+
+interface Preview {
+  readonly title: string;
+  readonly description: string;
+  readonly url: string;
+  readonly type: "article" | "profile" | "website";
+}
+
+const openGraph = ({ title, description, url, type }: Preview, { domain, base, image }: HeadPlace) =>
+  [
+    ["og:site_name", domain],
+    ["og:type", type],
+    ["og:title", title],
+    ["og:description", description],
+    ["og:url", url],
+    ["og:image", base + image],
+    ["og:image:alt", "A small bird, the mark of Pipit"],
+  ] as const;
+
+const schemaPerson = (jid: string, base: string) => ({
+  "@type": "Person",
+  name: localOf(jid),
+  alternateName: jid,
+  url: base + personPath(jid),
+  image: base + avatarPath(jid),
+});
