@@ -1,7 +1,8 @@
-/** The tests' own tools: the reader of streams and the matching by shape. */
+/** The tests' own tools: the reader of streams, the matching by shape, and the stage. */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, test, type TestContext } from "node:test";
 import { serialize } from "../../src/xmpp/xml.ts";
+import { cast, type Stage } from "../support/cast.ts";
 import { readElement, readXml } from "../support/reader.ts";
 import { mismatch } from "../support/shape.ts";
 
@@ -76,5 +77,94 @@ describe("a shape", () => {
     fails("<message/>", "<message type='error'/>", /@type is "error"/);
     fits("<message/>", "<message type='chat'/>");
     fits("<message type='error'/>", "<message type='error'/>");
+  });
+});
+
+describe("the stage", () => {
+  /** A play whose end does not end the test: what its end has to say is the result. */
+  const play = async (act: (stage: Stage<"romeo" | "juliet">) => unknown): Promise<void> => {
+    const ends: (() => Promise<void>)[] = [];
+    const context = { after: (end: () => Promise<void>) => ends.push(end) } as unknown as TestContext;
+    await act(await cast(context, { romeo: {}, juliet: {} }));
+    for (const end of ends) await end();
+  };
+
+  test("is content with a play whose every stanza was received", async () => {
+    await play(async ({ actors: { romeo, juliet } }) => {
+      romeo.sends(`<message to='${juliet.full}'><body>Hi</body></message>`);
+      await juliet.receives(`<message from='${romeo.full}'><body>Hi</body></message>`);
+      await juliet.receivesNothing();
+    });
+  });
+
+  test("fails a play that leaves something in an inbox", async () => {
+    const left = play(({ actors: { romeo, juliet } }) => {
+      romeo.sends(`<message to='${juliet.full}'><body>Hi</body></message>`);
+    });
+    await assert.rejects(
+      left,
+      /juliet@pipit\.test\/phone received, and did not expect:\s+<message .*\s+<body>Hi/,
+    );
+  });
+
+  test("fails a play in which the node logs an error", async () => {
+    const logged = play(async ({ node, actors: { romeo, juliet } }) => {
+      node.registry.message.filter.push(() => assert.fail("a bug"));
+      romeo.sends(`<message to='${juliet.full}'><body>Hi</body></message>`);
+      await romeo.receives("<message type='error'/>");
+    });
+    await assert.rejects(logged, /the node logged: .* a bug/);
+  });
+
+  test("sees what is still on its way when nothing should come", async () => {
+    await play(async ({ actors: { romeo, juliet } }) => {
+      romeo.sends(`<message to='${juliet.full}'><body>Hi</body></message>`);
+      await assert.rejects(juliet.receivesNothing(), /should have received nothing/);
+      juliet.inbox.length = 0;
+    });
+  });
+
+  test("tells what it waited for and what there was instead", async () => {
+    await play(async ({ actors: { romeo, juliet } }) => {
+      romeo.sends(`<message to='${juliet.full}'><body>Hi</body></message>`);
+      await juliet.receives("<message/>");
+      romeo.sends(`<message to='${juliet.full}'><body>Hi</body></message>`);
+      const next = juliet.receivesNext("<message><body>Ho</body></message>");
+      await assert.rejects(next, /the text of <body> is "Hi", not "Ho"\s+expected:[^]*Ho[^]*came:[^]*Hi/);
+      await juliet.kill();
+      const never = juliet.receives("<message/>");
+      await assert.rejects(never, /the connection is closed; expected:\s+<message\/>\s+the inbox is empty/);
+    });
+  });
+
+  test("befriends, logs in further resources, and keeps the presence of that to itself", async (t) => {
+    await using stage = await cast(t, { romeo: {}, juliet: {} }, { friends: [["romeo", "juliet"]] });
+    const { romeo, juliet } = stage.actors;
+    const tablet = await stage.login("juliet", { resource: "tablet", tls: "starttls" });
+    assert.equal(tablet.full, `${juliet.bare}/tablet`);
+    await romeo.receivesNothing();
+    tablet.sends("<presence><show>away</show></presence>");
+    for (const one of [romeo, juliet, tablet]) {
+      await one.receives(`<presence from='${tablet.full}'><show>away</show></presence>`);
+    }
+    romeo.sends("<presence type='unavailable'/>");
+    for (const one of [romeo, juliet, tablet]) {
+      await one.receives(`<presence type='unavailable' from='${romeo.full}'/>`);
+    }
+  });
+
+  test("lets streams be opened by hand", async (t) => {
+    await using stage = await cast(t, {});
+    const stream = await stage.connects("none");
+    const header = await stream.opens();
+    assert.equal(header["from"], stage.domain);
+    await stream.receives(
+      "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>",
+    );
+    stream.raw("<not<xml");
+    await stream.receives(
+      "<stream:error><not-well-formed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
+    );
+    assert.deepEqual(await stream.closed(), { clean: true });
   });
 });

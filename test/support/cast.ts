@@ -197,7 +197,8 @@ export class Stage<Name extends string = string> {
     await this[Symbol.asyncDispose]();
     const errors = this.log.filter((line) => line.level >= errorLevel);
     const told = errors.map((line) => `the node logged: ${line.msg} ${line.err?.message ?? ""}`);
-    assert.equal([...this.#left, ...this.#unread(), ...told].join("\n"), "", "something was left over");
+    const left = [...this.#left, ...this.#unread(), ...told];
+    if (left.length > 0) assert.fail(left.join("\n"));
   }
 
   #unread(): string[] {
