@@ -10,7 +10,9 @@ export default defineModule({
     const fields = new Map<string, Field>();
     for (const [role, addresses = []] of Object.entries(config.contact)) {
       const name = `${role}-addresses`;
-      if (addresses.length > 0) fields.set(name, { name, type: "list-multi", values: [...addresses] });
+      // No URI has this character (RFC 3986 §2), and capabilities would have no hash (XEP-0115 §5.4).
+      const values = addresses.map((address) => address.replaceAll("<", "%3C"));
+      if (values.length > 0) fields.set(name, { name, type: "list-multi", values });
     }
     if (fields.size === 0) return {};
     return { disco: { forms: [formElement({ type: "result", formType: NS.serverInfo, fields })] } };

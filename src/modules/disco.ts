@@ -87,8 +87,13 @@ export default defineModule({
 
     /** The same until the node stops, so computed once, when all modules are there. */
     let caps: { node: string; ver: string } | undefined;
-    const ownCaps = (): { node: string; ver: string } =>
-      (caps ??= { node: config.url, ver: capsHash(infoElement(server().info, undefined), "sha-1") });
+    const ownCaps = (): { node: string; ver: string } => (caps ??= { node: config.url, ver: computeVer() });
+    const computeVer = (): string => {
+      const ver = capsHash(infoElement(server().info, undefined), "sha-1");
+      if (ver === undefined)
+        throw new Error("a module's identity, feature or form has no hash (XEP-0115 §5.4)");
+      return ver;
+    };
 
     async function serverInfo(query: DiscoQuery): Promise<DiscoInfo | undefined> {
       const { node, ver } = ownCaps();
