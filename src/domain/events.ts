@@ -5,8 +5,8 @@ export interface DomainEvents {
   "account.added": { account: string };
   "account.removed": { account: string };
   "account.password": { account: string };
-  /** A roster item is as told now; `subscription: "remove"` where it is gone. */
-  "roster.changed": { account: string; item: RosterChange };
+  /** A roster item is as told now; `subscription: "remove"` where it is gone; `previous` what it was before, if it was. */
+  "roster.changed": { account: string; item: RosterChange; previous: RosterChange | undefined };
   "post.published": { post: Post; created: boolean };
   "post.deleted": { author: string; id: string };
 }

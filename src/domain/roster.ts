@@ -37,6 +37,8 @@ export interface Roster {
 /** What one transaction did to one roster. */
 export interface Written {
   readonly change?: RosterChange | undefined;
+  /** The item before that. */
+  readonly previous?: RosterItem | undefined;
   /** A request that came, or that waits no more. */
   readonly request?: { readonly contact: string; readonly stanza: string | undefined } | undefined;
 }

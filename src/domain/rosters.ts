@@ -171,7 +171,7 @@ export class Rosters {
       if (!row) await refuseMore(rows, account);
       const { subscription, ask, approved } = row ?? fresh;
       const written = { jid, name: name || null, groups, subscription, ask, approved, removed: false };
-      return { change: await put(rows, account, written) };
+      return { change: await put(rows, account, written), previous: row && itemOf(row) };
     });
   }
 
@@ -188,7 +188,7 @@ export class Rosters {
       await rows.removeRequest(account, jid);
       const change = await put(rows, account, { jid, name: null, groups: [], ...fresh, removed: true });
       await rows.forgetRemovals(account, keptRemovals);
-      return { change, request: { contact: jid, stanza: undefined } };
+      return { change, previous: itemOf(row), request: { contact: jid, stanza: undefined } };
     });
     return before;
   }
@@ -219,7 +219,7 @@ export class Rosters {
       if (!row) await refuseMore(rows, account);
       const { name, groups } = row ?? { name: null, groups: [] };
       const written = { jid: contact, name, groups, ...columns, removed: false };
-      return { change: await put(rows, account, written), request };
+      return { change: await put(rows, account, written), previous: row && itemOf(row), request };
     };
     await this.#write(account, work, () => passage.then?.(passed));
     return passed;
@@ -248,7 +248,8 @@ export class Rosters {
     if (held?.roster) held.roster.apply(written);
     else held?.missed.push(written);
     then?.();
-    if (written.change) this.#events.emit("roster.changed", { account, item: written.change });
+    const { change, previous } = written;
+    if (change) this.#events.emit("roster.changed", { account, item: change, previous });
   }
 }
 

@@ -2,8 +2,13 @@
 import contactInfo from "./contact-info.ts";
 import type { PipitModule } from "./context.ts";
 import disco from "./disco.ts";
+import lastActivity from "./last-activity.ts";
 import microblog from "./microblog.ts";
 import ping from "./ping.ts";
+import presence from "./presence.ts";
+import probes from "./probes.ts";
+import roster from "./roster.ts";
+import subscriptions from "./subscriptions.ts";
 import time from "./time.ts";
 import timeline from "./timeline.ts";
 import vcard from "./vcard.ts";
@@ -13,6 +18,11 @@ export const modules: readonly PipitModule[] = [
   // The account's own identity comes before what else it is (XEP-0030 §3.1).
   disco,
   contactInfo,
+  roster,
+  subscriptions,
+  lastActivity,
+  presence,
+  probes,
   ping,
   version,
   time,
