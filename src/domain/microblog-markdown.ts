@@ -6,7 +6,7 @@ export const tagsMaximum = 32;
 /** Characters of a tag. */
 export const tagLengthMaximum = 64;
 /** Quotes in quotes: deeper than people write, and far below the depth that an XML parser refuses. */
-const nestingMaximum = 12;
+const nestingMaximum = 30;
 
 const markdown = new MarkdownIt({
   html: false,

@@ -102,7 +102,7 @@ export class MicroblogProjection implements Projection {
     };
     await posts.put(row);
     if (row.public || before?.public) {
-      await posts.touch(scopesOf(node.service, [...row.tags, ...(before?.tags ?? [])]), item.publishedAt);
+      await posts.touch(scopesOf(node.service, [...row.tags, ...(before?.tags ?? [])]), this.#now());
     }
     this.#outcomes.set(item, { row, created: before === undefined || before.deletedAt !== null });
   }

@@ -8,6 +8,8 @@ export const textMaximum = 16_384;
 export const statusMaximum = 280;
 /** Graphemes of a headline: one line in a list of feeds. */
 export const headlineMaximum = 80;
+/** Units of a sentence that can stand alone. */
+const sentenceMinimum = 16;
 /** UTF-16 units that a grapheme may take on average before a text is cut by them instead (stacked marks have no end). */
 const unitsPerGrapheme = 8;
 
@@ -46,25 +48,28 @@ export const fits = (value: string, count: number): boolean => cutAt(value, coun
 export function headline(plain: string): string {
   const line = oneLine(plain.trimStart().split("\n", 1)[0] ?? "");
   if (fits(line, headlineMaximum)) return line;
-  for (const { segment } of sentences.segment(line.slice(0, headlineMaximum * unitsPerGrapheme))) {
-    const sentence = segment.trim();
-    if (fits(sentence, headlineMaximum)) return sentence;
-    break;
-  }
   const start = line.slice(0, cutAt(line, headlineMaximum - 1));
-  const words = start.slice(0, start.lastIndexOf(" "));
+  let sentence = "";
+  for (const { segment } of sentences.segment(start)) {
+    if (sentence.length + segment.length === start.length) break;
+    sentence += segment;
+    // "Dr." is no headline.
+    if (sentence.length >= sentenceMinimum) return sentence.trim();
+  }
   // A language without spaces, or one endless word, is cut where it is.
+  const words = start.slice(0, Math.max(0, start.lastIndexOf(" ")));
   return `${words.length > start.length / 2 ? words : start}…`;
 }
 
-/** The index behind the first `count` graphemes. */
+/** The index behind the first `count` graphemes, or before those that are too long to be any. */
 function cutAt(value: string, count: number): number {
+  const bound = count * unitsPerGrapheme;
   let left = count;
-  for (const { index } of graphemes.segment(value)) {
-    if (left === 0 || index > count * unitsPerGrapheme) return index;
+  for (const { index, segment } of graphemes.segment(value)) {
+    if (left === 0 || index + segment.length > bound) return index;
     left -= 1;
   }
-  return value.length <= count * unitsPerGrapheme ? value.length : 0;
+  return value.length;
 }
 
 function isLongerThan(text: string, characters: number): boolean {
