@@ -90,6 +90,7 @@ export async function openNode(config: Config, log: Logger): Promise<OpenNode | 
     ...context,
     store,
     async close() {
+      registry.close();
       await store.close();
       lock.release();
     },

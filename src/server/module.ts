@@ -121,6 +121,8 @@ export interface Registrations<Events extends object> {
   };
   /** What stands in the stream features once a client is authenticated; built for each stream. */
   readonly streamFeature?: () => Element;
+  /** The node stops: what runs by itself, such as a timer, ends. */
+  readonly close?: () => void;
   /** Told after the fact; cannot veto. */
   readonly events?: { readonly [Name in keyof Events]?: (event: Events[Name]) => Awaitable<void> };
 }

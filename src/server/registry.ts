@@ -36,6 +36,7 @@ export class Registry {
   readonly disco: { readonly forms: Element[]; readonly account: DiscoSource[] } = { forms: [], account: [] };
   /** The stream features of modules (RFC 6120 §4.3.2), for a client that is authenticated. */
   readonly streamFeatures: (() => Element)[] = [];
+  readonly #closers: (() => void)[] = [];
   readonly #routes = new Map<string, { route: IqRoute; module: string }>();
 
   /** Sets up a module and takes in what it returns; a second claim on the same thing throws. */
@@ -57,6 +58,7 @@ export class Registry {
     this.disco.forms.push(...(disco?.forms ?? []));
     if (disco?.account) this.disco.account.push(disco.account);
     if (streamFeature) this.streamFeatures.push(streamFeature);
+    if (registrations.close) this.#closers.push(registrations.close);
     for (const name in registrations.events) {
       const listener = registrations.events[name];
       if (listener) events.on(name, listener);
@@ -67,6 +69,11 @@ export class Registry {
   /** The handler of an iq request. */
   route(type: "get" | "set", target: string, xmlns: string, name: string): IqRoute | undefined {
     return this.#routes.get(key(type, target, xmlns, name))?.route;
+  }
+
+  /** Ends what the modules have running. */
+  close(): void {
+    for (const close of this.#closers.splice(0)) close();
   }
 
   #addRoute(route: IqRoute, module: string): void {
