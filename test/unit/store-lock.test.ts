@@ -22,7 +22,7 @@ test("a lock is held by one, and free again once released", () => {
   next.release();
 });
 
-test("a process that is killed leaves no lock behind", async () => {
+test("a process that is killed leaves no lock behind", async (t) => {
   const file = join(folder, "killed");
   const module = new URL("../../src/store/lock.js", import.meta.url).href;
   const script = `
@@ -33,6 +33,7 @@ test("a process that is killed leaves no lock behind", async () => {
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  t.after(() => child.kill("SIGKILL"));
   await once(child.stdout, "data");
   assert.equal(takeLock(file), undefined);
   child.kill("SIGKILL");

@@ -121,7 +121,7 @@ test("an older database is copied, then brought forward in order", (t) => {
   add("0001-start.sql", "CREATE TABLE a (x TEXT) STRICT; INSERT INTO a VALUES ('kept')");
   migrate(db, file, folder);
   // An earlier attempt left its copy.
-  writeFileSync(`${file}.before-3`, "");
+  writeFileSync(`${file}.before-3`, "half of a database");
   add("0003-third.sql", "UPDATE b SET y = y || '!'");
   add("0002-second.sql", "CREATE TABLE b (y TEXT) STRICT; INSERT INTO b SELECT x FROM a");
   migrate(db, file, folder);
