@@ -1,9 +1,11 @@
 /** The modules of Pipit, in the order in which their stage handlers run. */
+import caps from "./caps.ts";
 import contactInfo from "./contact-info.ts";
 import type { PipitModule } from "./context.ts";
 import disco from "./disco.ts";
 import lastActivity from "./last-activity.ts";
 import microblog from "./microblog.ts";
+import pep from "./pep.ts";
 import ping from "./ping.ts";
 import presence from "./presence.ts";
 import probes from "./probes.ts";
@@ -23,6 +25,8 @@ export const modules: readonly PipitModule[] = [
   lastActivity,
   presence,
   probes,
+  caps,
+  pep,
   ping,
   version,
   time,

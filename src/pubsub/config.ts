@@ -101,7 +101,7 @@ interface Kind<Value> {
   readonly label: string;
   readonly type: string;
   readonly options?: readonly string[];
-  /** `undefined` in a tuple of its own is a value, without one the text is no value of this field. */
+  /** The value in a tuple of its own; `undefined` where the text is no value of this field. */
   read(values: readonly string[]): readonly [Value] | undefined;
   write(value: Value): string[];
 }
@@ -111,8 +111,10 @@ function bool(name: string, label: string): Kind<boolean> {
     name,
     label,
     type: "boolean",
-    read: ([value]) =>
-      value === "1" || value === "true" ? [true] : value === "0" || value === "false" ? [false] : undefined,
+    read([value = ""]) {
+      if (value === "1" || value === "true") return [true];
+      return value === "0" || value === "false" || value === "" ? [false] : undefined;
+    },
     write: (value) => [value ? "true" : "false"],
   };
 }

@@ -1,5 +1,5 @@
 /** XEP-0060 §6.5, §7 and §8.5: items are published, read, retracted, purged, and expire. */
-import { pubsubStore, type ItemRange } from "../store/pubsub.ts";
+import { pubsubStore } from "../store/pubsub.ts";
 import type { DataForm } from "../xmpp/dataform.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { newId } from "../xmpp/id.ts";
@@ -12,7 +12,9 @@ import { refusal, unsupported } from "./errors.ts";
 import type { Item, PubSubNode } from "./events.ts";
 import { itemFrom, positionAfter, rowOf, standalone } from "./item.ts";
 import { checkName, type Nodes } from "./nodes.ts";
+import { idPage, itemPage, type Page } from "./paging.ts";
 import type { Engine } from "./pubsub.ts";
+import type { Standings } from "./standings.ts";
 
 /** Items swept in one transaction. */
 const sweepBatch = 500;
@@ -35,22 +37,16 @@ export interface RetractRequest {
   readonly notify?: boolean | undefined;
 }
 
-/** A page of a result set, newest first (XEP-0059). */
-export interface Page<Entry> {
-  readonly entries: readonly Entry[];
-  readonly count: number;
-  /** Where the first entry stands in the whole set; `undefined` where there is none. */
-  readonly index: number | undefined;
-}
-
 export class Items {
   readonly #engine: Engine;
   readonly #nodes: Nodes;
+  readonly #standings: Standings;
   readonly #probes = new Set<string>();
 
-  constructor(engine: Engine, nodes: Nodes) {
+  constructor(engine: Engine, nodes: Nodes, standings: Standings) {
     this.#engine = engine;
     this.#nodes = nodes;
+    this.#standings = standings;
   }
 
   /** §7.1. All of the items or none of them; resolves with them as they were stored, durably. */
@@ -58,7 +54,7 @@ export class Items {
     const { service, publisher } = request;
     const found = await this.#nodes.find(service, request.node);
     const node = found ?? this.#nodes.draft(service, request.node, publisher, request.options);
-    const standing = await this.#nodes.standing(node, publisher);
+    const standing = await this.#standings.of(node, publisher);
     if (found) this.#checkPublisher(found, standing, request.options);
     const prepared = await this.#prepare(node, standing, request);
     const items = prepared.filter(({ store }) => store).map(({ item }) => item);
@@ -162,7 +158,7 @@ export class Items {
     const probes = ids.map((id) => probeKey(service, name, id));
     if (ids.length > 0 && probes.every((probe) => this.#probes.delete(probe))) return;
     const node = await this.#nodes.get(service, name);
-    const standing = await this.#nodes.standing(node, requester);
+    const standing = await this.#standings.of(node, requester);
     if (ids.length === 0) throw refusal("item-required");
     if (!node.config.persistItems) throw unsupported("persistent-items");
     const wanted = [...new Set(ids)];
@@ -254,55 +250,14 @@ export class Items {
     return row && itemFrom(row);
   }
 
-  /** Items newest first (§6.5.7, XEP-0059); `item-not-found` where the cursor names no item. */
-  page(node: PubSubNode, rsm: RsmRequest, limit: number): Promise<Page<Item>> {
-    return this.#page(node, rsm, limit, async (range, now) => {
-      const rows = await pubsubStore(this.#engine.store).page(node.service, node.node, range, now);
-      return rows.map(itemFrom);
-    });
+  /** Items newest first (§6.5.7); `item-not-found` where the cursor names no item. */
+  page(node: PubSubNode, rsm: RsmRequest): Promise<Page<Item>> {
+    return itemPage(this.#engine, node, rsm);
   }
 
-  /** Their ids alone, for disco#items (§5.5). */
-  idPage(node: PubSubNode, rsm: RsmRequest, limit: number): Promise<Page<{ id: string }>> {
-    return this.#page(node, rsm, limit, (range, now) =>
-      pubsubStore(this.#engine.store).idPage(node.service, node.node, range, now),
-    );
-  }
-
-  async #page<Entry>(
-    { service, node }: PubSubNode,
-    rsm: RsmRequest,
-    maximum: number,
-    read: (range: ItemRange, now: Date) => Promise<Entry[]>,
-  ): Promise<Page<Entry>> {
-    const now = this.#engine.now();
-    const repository = pubsubStore(this.#engine.store);
-    const count = await repository.itemCount(service, node, now);
-    const limit = Math.min(rsm.max ?? maximum, maximum);
-    const page = (entries: Entry[], index: number): Page<Entry> => ({
-      entries,
-      count,
-      index: entries.length > 0 ? index : undefined,
-    });
-    if (limit === 0) return page([], 0);
-    const cursor = rsm.after ?? (rsm.before || undefined);
-    if (cursor !== undefined) {
-      const [row] = await repository.items(service, node, [cursor], now);
-      if (!row) throw new StanzaError("item-not-found", { text: "The page's end is no item of this node" });
-      const newer = await repository.newerCount(service, node, row.position, now);
-      if (rsm.after !== undefined)
-        return page(await read({ olderThan: row.position, limit }, now), newer + 1);
-      const entries = await read({ newerThan: row.position, fromOldest: true, limit }, now);
-      return page(entries, newer - entries.length);
-    }
-    if (rsm.before === "") {
-      const entries = await read({ fromOldest: true, limit }, now);
-      return page(entries, count - entries.length);
-    }
-    const skip = rsm.index ?? 0;
-    if (skip > 0 && skip >= count)
-      throw new StanzaError("item-not-found", { text: "There are not so many items" });
-    return page(await read({ skip, limit }, now), skip);
+  /** Their ids alone (§5.5). */
+  idPage(node: PubSubNode, rsm: RsmRequest): Promise<Page<{ id: string }>> {
+    return idPage(this.#engine, node, rsm);
   }
 }
 

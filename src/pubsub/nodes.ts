@@ -1,4 +1,4 @@
-/** XEP-0060 §8.1–8.4: nodes come, change and go; and what somebody is to a node. */
+/** XEP-0060 §8.1–8.4: nodes come, change and go. */
 import { pubsubPeopleStore } from "../store/pubsub-people.ts";
 import { pubsubStore, type NodeRow } from "../store/pubsub.ts";
 import type { Store } from "../store/store.ts";
@@ -6,7 +6,7 @@ import type { DataForm } from "../xmpp/dataform.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { newId } from "../xmpp/id.ts";
 import type { Jid } from "../xmpp/jid.ts";
-import { nobody, readError, whyNotRead, type Standing } from "./access.ts";
+import { readError, whyNotRead } from "./access.ts";
 import {
   accountDefaults,
   configFrom,
@@ -17,7 +17,8 @@ import {
 } from "./config.ts";
 import { refusal } from "./errors.ts";
 import type { PubSubNode } from "./events.ts";
-import type { Contact, Engine, Projection } from "./pubsub.ts";
+import type { Engine, Projection } from "./pubsub.ts";
+import { isAccount, type Standings } from "./standings.ts";
 
 /** Bytes of a node's name or an item's id; a resourcepart has the same bound, and some clients put one in the other. */
 const nameMaximum = 1_023;
@@ -25,9 +26,6 @@ const nameMaximum = 1_023;
 const nodesOfAccount = 1_000;
 /** Items removed in one step when a node shrinks. */
 const evictionBatch = 1_000;
-
-/** Whether the service is an account (PEP), whose owner owns every node there, or a service of its own. */
-export const isAccount = (service: string): boolean => service.includes("@");
 
 /** `undefined` where the text cannot name a node or an item. */
 export function checkName(name: string, what: string): string {
@@ -38,10 +36,12 @@ export function checkName(name: string, what: string): string {
 
 export class Nodes {
   readonly #engine: Engine;
+  readonly #standings: Standings;
   readonly #projections = new Map<string, { projection: Projection; defaults: Partial<NodeConfig> }>();
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, standings: Standings) {
     this.#engine = engine;
+    this.#standings = standings;
   }
 
   project(node: string, projection: Projection, defaults: Partial<NodeConfig>): void {
@@ -191,76 +191,17 @@ export class Nodes {
   /** A node that the requester owns; `item-not-found` or `forbidden` otherwise. */
   async owned(service: string, node: string, requester: Jid): Promise<PubSubNode> {
     const found = await this.get(service, node);
-    if ((await this.affiliation(found, requester.bare)) !== "owner") throw new StanzaError("forbidden");
+    if ((await this.#standings.affiliation(found, requester.bare)) !== "owner")
+      throw new StanzaError("forbidden");
     return found;
   }
 
   /** A node that the requester may read; the fitting error otherwise. */
   async readable(service: string, node: string, requester: Jid): Promise<PubSubNode> {
     const found = await this.get(service, node);
-    const why = whyNotRead(found.config, await this.standing(found, requester));
+    const why = whyNotRead(found.config, await this.#standings.of(found, requester));
     if (why) throw readError(why);
     return found;
-  }
-
-  async affiliation({ service, node }: PubSubNode, bare: string): Promise<Standing["affiliation"]> {
-    if (isAccount(service) && bare === service) return "owner";
-    return pubsubPeopleStore(this.#engine.store).affiliation(service, node, bare);
-  }
-
-  async owners({ service, node }: PubSubNode): Promise<string[]> {
-    const rows = await pubsubPeopleStore(this.#engine.store).affiliations(service, node);
-    const owners = rows.filter(({ affiliation }) => affiliation === "owner").map(({ jid }) => jid);
-    return isAccount(service) && !owners.includes(service) ? [service, ...owners] : owners;
-  }
-
-  /** What somebody is to the node, as far as its access model asks for it. */
-  async standing(node: PubSubNode, jid: Jid | undefined): Promise<Standing> {
-    if (!jid) return nobody;
-    const affiliation = await this.affiliation(node, jid.bare);
-    const { accessModel } = node.config;
-    if (affiliation === "owner") return { ...nobody, affiliation, contact: true };
-    const people = pubsubPeopleStore(this.#engine.store);
-    const rows = await people.subscriptionsOf(node.service, jid.bare, node.node);
-    const state = (rows.find(({ state }) => state === "subscribed") ?? rows[0])?.state ?? "none";
-    const { contacts } = this.#engine;
-    const owners = accessModel === "presence" || accessModel === "roster" ? await this.owners(node) : [];
-    let contact = false;
-    const groups: string[] = [];
-    for (const owner of owners) {
-      if (accessModel === "presence") contact ||= await contacts.isSubscriber(owner, jid.bare);
-      else groups.push(...(await contacts.groupsOf(owner, jid.bare)));
-    }
-    return { affiliation, subscription: state, contact, groups };
-  }
-
-  async mayRead(node: PubSubNode, viewer: Jid | undefined): Promise<boolean> {
-    return whyNotRead(node.config, await this.standing(node, viewer)) === undefined;
-  }
-
-  /** The same for many at once: asks the store now, and then decides for any bare JID without waiting. */
-  async audience(node: PubSubNode, roster: ReadonlyMap<string, Contact>): Promise<(bare: string) => boolean> {
-    const { service, config } = node;
-    const people = pubsubPeopleStore(this.#engine.store);
-    const affiliations = new Map(
-      (await people.affiliations(service, node.node)).map(({ jid, affiliation }) => [jid, affiliation]),
-    );
-    if (isAccount(service)) affiliations.set(service, "owner");
-    const subscribed = new Set<string>();
-    if (config.accessModel === "authorize") {
-      for (const { jid, state } of await people.subscriptions(service, node.node))
-        if (state === "subscribed") subscribed.add(jid.split("/", 1)[0]!);
-    }
-    return (bare) => {
-      const contact = roster.get(bare);
-      const standing: Standing = {
-        affiliation: affiliations.get(bare) ?? "none",
-        subscription: subscribed.has(bare) ? "subscribed" : "none",
-        contact: contact?.subscription === "from" || contact?.subscription === "both",
-        groups: contact?.groups ?? nobody.groups,
-      };
-      return whyNotRead(config, standing) === undefined;
-    };
   }
 
   #from(row: NodeRow): PubSubNode {

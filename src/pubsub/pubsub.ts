@@ -3,14 +3,17 @@ import type { Events } from "../events.ts";
 import type { Store } from "../store/store.ts";
 import type { Jid } from "../xmpp/jid.ts";
 import type { Element } from "../xmpp/xml.ts";
+import { Affiliations } from "./affiliations.ts";
 import type { NodeConfig } from "./config.ts";
 import type { Item, PubSubEvents, PubSubNode } from "./events.ts";
 import { Items, type PublishRequest, type RetractRequest } from "./items.ts";
 import { Nodes } from "./nodes.ts";
+import { Standings } from "./standings.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** What an owner's roster says of somebody. */
 export interface Contact {
-  readonly subscription: "none" | "to" | "from" | "both";
+  readonly subscription: "none" | "to" | "from" | "both" | "remove";
   readonly groups: readonly string[];
 }
 
@@ -54,11 +57,17 @@ export interface Engine {
 export class PubSub {
   readonly nodes: Nodes;
   readonly items: Items;
+  readonly subscriptions: Subscriptions;
+  readonly affiliations: Affiliations;
+  readonly standings: Standings;
 
   constructor(options: { store: Store; events: Events<PubSubEvents>; contacts: Contacts; now?: () => Date }) {
     const engine: Engine = { now: () => new Date(), ...options };
-    this.nodes = new Nodes(engine);
-    this.items = new Items(engine, this.nodes);
+    this.standings = new Standings(engine);
+    this.nodes = new Nodes(engine, this.standings);
+    this.items = new Items(engine, this.nodes, this.standings);
+    this.subscriptions = new Subscriptions(engine, this.nodes, this.standings);
+    this.affiliations = new Affiliations(engine, this.nodes, this.standings, this.subscriptions);
   }
 
   /** Keeps a projection of the accounts' nodes of that name, which are made with `defaults` instead of PEP's. */
@@ -84,6 +93,6 @@ export class PubSub {
 
   /** The one predicate; no viewer is the anonymous web, which reads open nodes. */
   mayRead(node: PubSubNode, viewer: Jid | undefined): Promise<boolean> {
-    return this.nodes.mayRead(node, viewer);
+    return this.standings.mayRead(node, viewer);
   }
 }

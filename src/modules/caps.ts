@@ -1,0 +1,240 @@
+/**
+ * XEP-0115: what the clients around us can do, as far as the server itself asks for it: which nodes a resource wants
+ * to hear of (`<node>+notify`, XEP-0060 §9.2). Each hash is asked for once, believed only where it fits the answer
+ * (§5.4), and then known for everybody who shows it. What cannot be verified counts for that one resource alone.
+ */
+import type { Logger } from "../log.ts";
+import type { Router } from "../server/router.ts";
+import type { Session } from "../server/session.ts";
+import { capsHash, isCapsAlgorithm } from "../xmpp/caps.ts";
+import type { Jid } from "../xmpp/jid.ts";
+import { NS } from "../xmpp/ns.ts";
+import { attr, child, children, xml, type Element } from "../xmpp/xml.ts";
+import { defineModule, type ModuleContext } from "./context.ts";
+
+/** Hashes remembered; all clients in use in a school, in all their versions, are some dozens. */
+const hashesRemembered = 2_000;
+/** Nodes that one client may want. */
+const wantsMaximum = 200;
+/** Resources of other servers that are kept in mind; beyond that, the one heard of longest ago is forgotten. */
+const remoteMaximum = 20_000;
+
+const suffix = "+notify";
+
+/** An available resource that has shown capabilities. */
+export interface Resource {
+  readonly jid: Jid;
+  /** Where it is one of ours. */
+  readonly session: Session | undefined;
+  /** The nodes of which it wants to be notified. */
+  readonly wants: ReadonlySet<string>;
+  /** Where it is not one of ours, the accounts to which it has sent its presence. */
+  readonly heardBy: ReadonlySet<string>;
+}
+
+interface Entry extends Resource {
+  wants: ReadonlySet<string>;
+  readonly heardBy: Set<string>;
+  /** Which capabilities it showed last; answers about earlier ones come too late. */
+  key: string | undefined;
+}
+
+/** `added`: what the resource newly wants, of these accounts, or (a session of ours) of all that it may hear. */
+export type InterestListener = (
+  resource: Resource,
+  added: readonly string[],
+  account: string | undefined,
+) => Promise<void>;
+
+const nothing: ReadonlySet<string> = new Set();
+
+export class Capabilities {
+  readonly #router: Router;
+  readonly #log: Logger;
+  readonly #resources = new Map<string, Map<string, Entry>>();
+  /** The remote ones among them by their full JIDs, longest known first. */
+  readonly #remote = new Map<string, Entry>();
+  /** Verified, by hash; least recently used first. */
+  readonly #verified = new Map<string, ReadonlySet<string>>();
+  /** Who shows a hash that is being asked for. */
+  readonly #waiting = new Map<string, Entry[]>();
+  readonly #listeners: InterestListener[] = [];
+
+  constructor({ router, log }: { router: Router; log: Logger }) {
+    this.#router = router;
+    this.#log = log;
+  }
+
+  onInterest(listener: InterestListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The resources of a bare JID that have shown capabilities. */
+  of(bare: string): Iterable<Resource> {
+    return this.#resources.get(bare)?.values() ?? [];
+  }
+
+  /** Available presence of a resource, as `account` heard it. */
+  heard(jid: Jid, session: Session | undefined, account: string, presence: Element): void {
+    const c = child(presence, "c", NS.caps);
+    let entry = this.#resources.get(jid.bare)?.get(jid.resource);
+    if (!entry || entry.session !== session) {
+      // Without capabilities, or with those it has shown before (§8.4), there is nothing new.
+      if (!c) return;
+      entry = this.#add(jid, session);
+    }
+    if (!session && !entry.heardBy.has(account)) {
+      entry.heardBy.add(account);
+      if (entry.wants.size > 0) this.#tell(entry, [...entry.wants], account);
+    }
+    if (!c) return;
+    const { hash, ver, node, ext } = c.attrs as Record<string, string | undefined>;
+    const key = hash ? `${hash} ${ver}` : `legacy ${node} ${ver} ${ext}`;
+    if (entry.key === key) return;
+    entry.key = key;
+    const known = this.#recall(key);
+    if (known) return this.#want(entry, known);
+    const waiting = this.#waiting.get(key);
+    if (waiting) {
+      waiting.push(entry);
+      return;
+    }
+    this.#waiting.set(key, [entry]);
+    // A task of its own: nobody's stanza waits for a client's answer.
+    void this.#learn(key, c, account);
+  }
+
+  /** The resource is gone, or no longer shows its presence to `account`. */
+  left(jid: Jid, account?: string): void {
+    const resources = this.#resources.get(jid.bare);
+    const entry = resources?.get(jid.resource);
+    if (!resources || !entry) return;
+    if (account !== undefined) entry.heardBy.delete(account);
+    if (account !== undefined && entry.heardBy.size > 0) return;
+    entry.key = undefined;
+    this.#remote.delete(jid.full);
+    resources.delete(jid.resource);
+    if (resources.size === 0) this.#resources.delete(jid.bare);
+  }
+
+  #add(jid: Jid, session: Session | undefined): Entry {
+    const entry: Entry = { jid, session, wants: nothing, heardBy: new Set(), key: undefined };
+    const resources = this.#resources.get(jid.bare);
+    if (resources) resources.set(jid.resource, entry);
+    else this.#resources.set(jid.bare, new Map([[jid.resource, entry]]));
+    if (session) return entry;
+    this.#remote.set(jid.full, entry);
+    if (this.#remote.size > remoteMaximum) {
+      const [oldest] = this.#remote.values();
+      this.left(oldest!.jid);
+    }
+    return entry;
+  }
+
+  /** Asks those who show the hash, one after the other, until an answer fits it. */
+  async #learn(key: string, c: Element, account: string): Promise<void> {
+    const { hash, node, ver } = c.attrs as Record<string, string | undefined>;
+    const waiting = this.#waiting.get(key)!;
+    for (let entry = waiting.shift(); entry; entry = waiting.shift()) {
+      if (entry.key !== key) continue;
+      const [heardBy = account] = entry.heardBy;
+      const from = entry.session?.account ?? heardBy;
+      const query = await this.#ask(from, entry.jid, hash ? `${node}#${ver}` : undefined);
+      if (!query) continue;
+      const wants = wantsOf(query);
+      if (hash && isCapsAlgorithm(hash) && capsHash(query, hash) === ver) {
+        this.#remember(key, wants);
+        for (const one of [entry, ...waiting.splice(0)]) if (one.key === key) this.#want(one, wants);
+        break;
+      }
+      if (entry.key === key) this.#want(entry, wants);
+    }
+    this.#waiting.delete(key);
+  }
+
+  /** The disco#info of a client; `undefined` where it gives none. */
+  async #ask(from: string, to: Jid, node: string | undefined): Promise<Element | undefined> {
+    const query = xml("query", { xmlns: NS.discoInfo, ...(node === undefined ? {} : { node }) });
+    try {
+      const reply = await this.#router.request(xml("iq", { type: "get", from, to: to.full }, query));
+      return attr(reply, "type") === "result" ? child(reply, "query", NS.discoInfo) : undefined;
+    } catch (error) {
+      this.#log.debug({ err: error, to: to.full }, "a client does not tell its capabilities");
+      return undefined;
+    }
+  }
+
+  #want(entry: Entry, wants: ReadonlySet<string>): void {
+    const added = [...wants].filter((node) => !entry.wants.has(node));
+    entry.wants = wants;
+    if (added.length === 0) return;
+    if (entry.session) this.#tell(entry, added);
+    else for (const account of entry.heardBy) this.#tell(entry, added, account);
+  }
+
+  #tell(entry: Entry, added: readonly string[], account?: string): void {
+    for (const listener of this.#listeners) {
+      listener(entry, added, account).catch((error: unknown) =>
+        this.#log.error({ err: error }, "a resource was not told what it wants"),
+      );
+    }
+  }
+
+  #recall(key: string): ReadonlySet<string> | undefined {
+    const known = this.#verified.get(key);
+    if (known) this.#remember(key, known);
+    return known;
+  }
+
+  #remember(key: string, wants: ReadonlySet<string>): void {
+    this.#verified.delete(key);
+    this.#verified.set(key, wants);
+    if (this.#verified.size <= hashesRemembered) return;
+    const [oldest] = this.#verified.keys();
+    this.#verified.delete(oldest!);
+  }
+}
+
+function wantsOf(query: Element): ReadonlySet<string> {
+  const wants = new Set<string>();
+  for (const feature of children(query, "feature")) {
+    const name = attr(feature, "var");
+    if (name?.endsWith(suffix) && wants.size < wantsMaximum) wants.add(name.slice(0, -suffix.length));
+  }
+  return wants;
+}
+
+const all = new WeakMap<ModuleContext, Capabilities>();
+
+/** The capabilities that this node knows of; one for all of its modules. */
+export function capabilitiesOf(context: ModuleContext): Capabilities {
+  const known = all.get(context);
+  if (known) return known;
+  const capabilities = new Capabilities(context);
+  all.set(context, capabilities);
+  return capabilities;
+}
+
+export default defineModule({
+  name: "caps",
+  xeps: ["0115"],
+  setup: (context) => {
+    const capabilities = capabilitiesOf(context);
+    const { domain } = context.config;
+    return {
+      events: {
+        "presence.available": ({ session, stanza }) =>
+          capabilities.heard(session.jid, session, session.account, stanza),
+        "presence.unavailable": ({ session }) => capabilities.left(session.jid),
+        "session.closed": ({ session }) => capabilities.left(session.jid),
+        "presence.received": ({ account, from, stanza }) => {
+          // Our own users' presence is known before it is sent around.
+          if (from.domain === domain || from.isBare) return;
+          const type = attr(stanza, "type");
+          if (type === undefined) capabilities.heard(from, undefined, account, stanza);
+          else if (type === "unavailable") capabilities.left(from, account);
+        },
+      },
+    };
+  },
+});
