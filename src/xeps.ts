@@ -1,0 +1,50 @@
+/** What a specification is called and how far it is; which ones are implemented, the code says (`doc.ts`). */
+export interface Xep {
+  readonly title: string;
+  /** The version that was read when it was implemented; a module may say another. */
+  readonly version: string;
+  readonly maturity: "Final" | "Stable" | "Active" | "Proposed" | "Experimental" | "Deferred";
+  /** What is left out, or where alone it works. */
+  readonly note?: string;
+}
+
+export const xeps: Readonly<Record<string, Xep>> = {
+  "0004": { title: "Data Forms", version: "2.13.2", maturity: "Final" },
+  "0012": { title: "Last Activity", version: "2.0", maturity: "Final" },
+  "0030": { title: "Service Discovery", version: "2.5.0", maturity: "Final" },
+  "0054": { title: "vcard-temp", version: "1.3.0", maturity: "Active" },
+  "0059": { title: "Result Set Management", version: "1.0", maturity: "Stable" },
+  "0060": { title: "Publish-Subscribe", version: "1.30.0", maturity: "Stable" },
+  "0068": { title: "Field Standardization for Data Forms", version: "1.3.0", maturity: "Active" },
+  "0082": { title: "XMPP Date and Time Profiles", version: "1.1.1", maturity: "Active" },
+  "0092": { title: "Software Version", version: "1.1", maturity: "Stable" },
+  "0115": { title: "Entity Capabilities", version: "1.6.0", maturity: "Stable" },
+  "0128": { title: "Service Discovery Extensions", version: "1.0.1", maturity: "Active" },
+  "0157": { title: "Contact Addresses for XMPP Services", version: "1.1.1", maturity: "Active" },
+  "0163": { title: "Personal Eventing Protocol", version: "1.2.2", maturity: "Stable" },
+  "0199": { title: "XMPP Ping", version: "2.0.1", maturity: "Final" },
+  "0202": { title: "Entity Time", version: "2.0", maturity: "Final" },
+  "0203": { title: "Delayed Delivery", version: "2.0", maturity: "Final" },
+  "0277": { title: "Microblogging over XMPP", version: "0.6.5", maturity: "Deferred" },
+  "0308": {
+    title: "Last Message Correction",
+    version: "1.2.1",
+    maturity: "Stable",
+    note: "in messages to `timeline@`",
+  },
+  "0368": { title: "SRV records for XMPP over TLS", version: "1.1.0", maturity: "Stable" },
+  "0424": {
+    title: "Message Retraction",
+    version: "0.4.2",
+    maturity: "Proposed",
+    note: "in messages to `timeline@`",
+  },
+  "0428": {
+    title: "Fallback Indication",
+    version: "0.2.1",
+    maturity: "Experimental",
+    note: "in messages to `timeline@`",
+  },
+  "0440": { title: "SASL Channel-Binding Type Capability", version: "1.0.0", maturity: "Stable" },
+  "0472": { title: "Pubsub Social Feed", version: "0.2.1", maturity: "Experimental" },
+};
