@@ -18,6 +18,7 @@ export interface Scope {
   readonly bindings: Binding | undefined;
 }
 
+const notInReference = /[^#\w.:\u0080-\u{10ffff}-]/u;
 const notWhite = /[^ \t\r\n]/;
 const isWhite = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 const lessThan = 0x3c;
@@ -126,6 +127,10 @@ export class Assembler {
       throw toStreamError(thrown);
     }
     if (this.#strayText()) throw strayText();
+    // Saxes looks for the end of a reference without regard to what comes before it: "a & b" would take in stanzas.
+    if (this.#saxes["entity"] !== "" && notInReference.test(this.#saxes["entity"])) {
+      throw new StreamError("not-well-formed", "An ampersand that begins no reference");
+    }
     this.#carried += this.#bytes(text.length);
     this.#checkBytes(this.#carried);
     this.#fed += text.length;
@@ -296,10 +301,12 @@ function strayText(): StreamError {
   return new StreamError("bad-format", "Text between stanzas");
 }
 
-/** What saxes throws, by the two of its messages that are not about well-formedness alone. */
+/** What saxes throws. Two of its messages are about what is well-formed, but not allowed. */
 function toStreamError(thrown: unknown): StreamError {
   if (thrown instanceof StreamError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  const isRestricted = message === "undefined entity." || message.includes("doctype");
-  return new StreamError(isRestricted ? "restricted-xml" : "not-well-formed", message);
+  const isRestricted =
+    message === "undefined entity." || message === "inappropriately located doctype declaration.";
+  // Some repeat a name, which may be long.
+  return new StreamError(isRestricted ? "restricted-xml" : "not-well-formed", message.slice(0, 100));
 }

@@ -85,6 +85,19 @@ function giveBack(assembler: Assembler, scope: Scope): void {
   if (scope.root === usualRoot && spare.length < maxSpare) spare.push(assembler);
 }
 
+/** What the headers of streams declare is nearly always the same, so that nearly all streams share it. */
+const scopes = new Map<string, Scope>();
+const maxScopes = 16;
+
+function sharedScope(scope: Scope): Scope {
+  const key = JSON.stringify(scope);
+  const known = scopes.get(key);
+  if (known) return known;
+  if (scopes.size >= maxScopes) scopes.clear();
+  scopes.set(key, scope);
+  return scope;
+}
+
 export class StreamParser {
   /** May be changed at any time; holds from the next push on. */
   limits: ParserLimits;
@@ -156,7 +169,7 @@ export class StreamParser {
     const end = Math.max(trimWhite(text), from);
     assembler.write(text.slice(from, end), ascii, this.limits, events);
     if (assembler.idle) {
-      this.#scope = assembler.scope!;
+      this.#scope ??= sharedScope(assembler.scope!);
       this.#assembler = undefined;
       giveBack(assembler, this.#scope);
     } else if (end < text.length) {

@@ -1,0 +1,499 @@
+/** RFC 6120 §4, §11 and §13.12: the bytes of a stream to events, strictly and within limits. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { StreamError } from "../../src/xmpp/errors.ts";
+import {
+  limitsAfterAuthentication,
+  limitsBeforeAuthentication,
+  parseElement,
+  StreamParser,
+  type ParserEvent,
+  type ParserLimits,
+} from "../../src/xmpp/parser.ts";
+import { serialize } from "../../src/xmpp/xml.ts";
+
+const header =
+  "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='x' version='1.0'>";
+
+const summary = (event: ParserEvent): string => {
+  if (event.kind === "element") return serialize(event.element);
+  return event.kind === "error" ? event.error.condition : event.kind;
+};
+
+/** What a document gives, pushed whole or in pieces of so many bytes. */
+function eventsOf(document: string | Buffer, piece = Infinity, limits = limitsAfterAuthentication): string[] {
+  const bytes = Buffer.from(document);
+  const parser = new StreamParser(limits);
+  const events: string[] = [];
+  for (let at = 0; at < bytes.length; at += piece) {
+    events.push(...parser.push(bytes.subarray(at, at + piece)).map(summary));
+  }
+  return events;
+}
+
+/** What comes behind a stream header. */
+const inside = (xml: string, limits?: ParserLimits): string[] =>
+  eventsOf(header + xml, Infinity, limits).slice(1);
+
+/** The same, in a stream that stays open. */
+function opened(limits: ParserLimits): StreamParser {
+  const parser = new StreamParser(limits);
+  parser.push(Buffer.from(header));
+  return parser;
+}
+
+describe("a stream header", () => {
+  const headerOf = (xml: string) => {
+    const [event] = new StreamParser(limitsBeforeAuthentication).push(Buffer.from(xml));
+    assert.equal(event?.kind, "open");
+    return event.header;
+  };
+
+  test("is reported as it was written", () => {
+    assert.deepEqual(
+      headerOf(
+        "<?xml version='1.0' encoding='utf-8'?>\n<stream:stream to='im.example' xml:lang='en' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>",
+      ),
+      {
+        attrs: { to: "im.example", "xml:lang": "en", version: "1.0" },
+        name: "stream",
+        prefix: "stream",
+        xmlns: "http://etherx.jabber.org/streams",
+        contentXmlns: "jabber:client",
+      },
+    );
+  });
+
+  test("is not judged", () => {
+    assert.deepEqual(headerOf("<foo>"), {
+      attrs: {},
+      name: "foo",
+      prefix: "",
+      xmlns: "",
+      contentXmlns: undefined,
+    });
+    const odd = headerOf("<s:stream xmlns:s='urn:wrong' xmlns='jabber:server'>");
+    assert.deepEqual([odd.prefix, odd.xmlns, odd.contentXmlns], ["s", "urn:wrong", "jabber:server"]);
+  });
+
+  test("may be empty: a stream that is closed at once", () => {
+    assert.deepEqual(eventsOf("<stream/>"), ["open", "close"]);
+  });
+});
+
+describe("canonical form", () => {
+  const same = (xml: string, canonical: string): void => assert.deepEqual(inside(xml), [canonical]);
+
+  test("leaves the content namespace out, however it was written", () => {
+    same("<message><body>hi</body></message>", "<message><body>hi</body></message>");
+    same("<message xmlns='jabber:client'><body/></message>", "<message><body/></message>");
+    same("<c:iq xmlns:c='jabber:client'><c:x/></c:iq>", "<iq><x/></iq>");
+    const server = header.replace("jabber:client", "jabber:server");
+    assert.deepEqual(eventsOf(`${server}<message/>`)[1], "<message/>");
+    assert.deepEqual(
+      eventsOf(`${server}<message xmlns='jabber:client'/>`)[1],
+      '<message xmlns="jabber:client"/>',
+    );
+  });
+
+  test("declares a namespace where it changes, and only there", () => {
+    same(
+      "<iq><q:query xmlns:q='urn:q'><q:a/><b/><c xmlns='urn:q'/></q:query></iq>",
+      '<iq><query xmlns="urn:q"><a/><b xmlns="jabber:client"/><c/></query></iq>',
+    );
+    same("<stream:features/>", '<features xmlns="http://etherx.jabber.org/streams"/>');
+    same("<a xmlns=''><b/></a>", '<a xmlns=""><b/></a>');
+    same(
+      "<a xmlns:p='urn:1'><p:b xmlns:p='urn:2'/><p:c/></a>",
+      '<a><b xmlns="urn:2"/><c xmlns="urn:1"/></a>',
+    );
+    same("<a><b xmlns='urn:b' xmlns:unused='urn:u'/></a>", '<a><b xmlns="urn:b"/></a>');
+  });
+
+  test("keeps the prefix of an attribute, declared beside it", () => {
+    same("<a xml:lang='de'/>", '<a xml:lang="de"/>');
+    same("<a xmlns:p='urn:p'><b p:x='1' x='2'/></a>", '<a><b x="2" p:x="1" xmlns:p="urn:p"/></a>');
+  });
+
+  test("has one run of text where there is one", () => {
+    const [event] = opened(limitsAfterAuthentication).push(
+      Buffer.from("<a>1 &lt; 2<![CDATA[ & <b/> ]]>&#x20;&#65;</a>"),
+    );
+    assert.equal(event?.kind, "element");
+    assert.deepEqual(event.element.children, ["1 < 2 & <b/>  A"]);
+  });
+
+  test("normalises ends of lines and the white space in attributes (XML 1.0 §2.11, §3.3.3)", () => {
+    const [event] = opened(limitsAfterAuthentication).push(
+      Buffer.from("<a b='1\r\n2\t3&#10;4'>5\r\n6\r7</a>"),
+    );
+    assert.equal(event?.kind, "element");
+    assert.equal(event.element.attrs["b"], "1 2 3\n4");
+    assert.deepEqual(event.element.children, ["5\n6\n7"]);
+  });
+
+  test("holds names that mean something to JavaScript", () => {
+    const xml = "<__proto__ constructor='1' toString='2'><hasOwnProperty __proto__='3'/></__proto__>";
+    const [event] = opened(limitsAfterAuthentication).push(Buffer.from(xml));
+    assert.equal(event?.kind, "element");
+    assert.equal(event.element.attrs["constructor"], "1");
+    assert.equal(Object.getPrototypeOf(event.element.attrs), Object.prototype);
+    assert.equal(({} as Record<string, unknown>)["3"], undefined);
+    assert.deepEqual(inside("<a>&__proto__;</a>"), ["restricted-xml"]);
+    assert.deepEqual(inside("<__proto__:a/>"), ["not-well-formed"]);
+  });
+});
+
+describe("refused", () => {
+  const refused: Record<string, string[]> = {
+    "restricted-xml": [
+      "<!-- comment -->",
+      "<a><!-- comment --></a>",
+      "<?php echo 1 ?>",
+      "<a><?target data?></a>",
+      "<!DOCTYPE a>",
+      "<a>&nbsp;</a>",
+      "<a b='&lol9;'/>",
+    ],
+    "not-well-formed": [
+      "<a></b>",
+      "<a/></a>",
+      "<a><b></a></b>",
+      "</stream>",
+      "</>",
+      "< a/>",
+      "<a b/>",
+      "<a b=c/>",
+      "<a b='1'c='2'/>",
+      "<a b='1' b='1'/>",
+      "<a b='<'/>",
+      "<a xmlns:p='urn:1' xmlns:q='urn:1' p:b='' q:b=''/>",
+      "<p:a/>",
+      "<a p:b=''/>",
+      "<xmlns:a/>",
+      "<a:b:c xmlns:a='urn:a'/>",
+      "<a xmlns:p='urn:p'><p:1/></a>",
+      "<a xmlns:p='urn:p' p:-b=''/>",
+      "<:a/>",
+      "<a xmlns:p=''/>",
+      "<a xmlns:xml='urn:a'/>",
+      "<a xmlns:p='http://www.w3.org/XML/1998/namespace'/>",
+      "<a xmlns='http://www.w3.org/2000/xmlns/'/>",
+      "<a xmlns:xmlns='urn:a'/>",
+      "<a>\u0000</a>",
+      "<a>\u0008</a>",
+      "<a>\ufffe</a>",
+      "<a>&#0;</a>",
+      "<a>&#xd800;</a>",
+      "<a>&#x110000;</a>",
+      "<a>&#99999999999999999999;</a>",
+      "<a>fish & chips</a>",
+      "<a>]]></a>",
+      "<a>&;</a>",
+      "<?xml version='1.0'?>",
+      "<!ELEMENT a ANY>",
+    ],
+    "bad-format": ["hello", "<a/>hello<b/>", "<![CDATA[ ]]>", "&lt;", "\u00a0"],
+  };
+  for (const [condition, documents] of Object.entries(refused)) {
+    test(condition, () => {
+      for (const xml of documents) assert.equal(inside(xml).at(-1), condition, xml);
+    });
+  }
+
+  test("before the header", () => {
+    for (const [xml, condition] of [
+      [`<!DOCTYPE stream [<!ENTITY a "b">]>${header}`, "restricted-xml"],
+      [`<!-- -->${header}`, "restricted-xml"],
+      ["<?xml version='1.1'?><stream>", "not-well-formed"],
+      [" <?xml version='1.0'?><stream>", "not-well-formed"],
+      ["<?xml encoding='utf-8'?><stream>", "not-well-formed"],
+      ["<?xml version='1.0' encoding='iso-8859-1'?><stream>", "unsupported-encoding"],
+      ["\ufeff<stream>", "not-well-formed"],
+      ["GET / HTTP/1.1\r\n", "not-well-formed"],
+      ["<stream:stream>", "not-well-formed"],
+    ] as const) {
+      assert.deepEqual(eventsOf(xml), [condition], xml);
+    }
+  });
+
+  test("what stands before the fault has been said, and what stands behind it is not", () => {
+    assert.deepEqual(inside("<a/><b></c><d/>"), ["<a/>", "not-well-formed"]);
+    assert.deepEqual(inside("<a/></nonsense>"), ["<a/>", "not-well-formed"]);
+    assert.deepEqual(inside("<a/></stream:stream><b/>nonsense"), ["<a/>", "close"]);
+    const parser = opened(limitsAfterAuthentication);
+    assert.deepEqual(parser.push(Buffer.from("</stream:stream> ")).map(summary), ["close"]);
+    assert.deepEqual(parser.push(Buffer.from("<a/>")), []);
+  });
+
+  test("an ampersand that begins nothing does not hold back what follows it", () => {
+    assert.deepEqual(inside("<a>&</a>"), ["not-well-formed"]);
+    assert.deepEqual(inside("<a>&amp"), []);
+  });
+});
+
+describe("UTF-8", () => {
+  const document = `${header}<a b='ä'>é€😀</a>`;
+
+  test("is whole wherever it is cut", () => {
+    for (let piece = 1; piece < 10; piece++) {
+      assert.deepEqual(eventsOf(document, piece), ["open", '<a b="ä">é€😀</a>']);
+    }
+  });
+
+  test("and nothing else is accepted (RFC 6120 §11.6)", () => {
+    const bad = [
+      "ff",
+      "80",
+      "c0af",
+      "e08080",
+      "eda080",
+      "f0808080",
+      "f4908080",
+      "f8888080",
+      "c3c3",
+      "e282",
+      "e4",
+    ];
+    for (const bytes of bad) {
+      const whole = Buffer.concat([
+        Buffer.from(`${header}<a/><b>`),
+        Buffer.from(bytes, "hex"),
+        Buffer.from("</b>"),
+      ]);
+      for (const piece of [1, 2, 3, Infinity]) {
+        assert.deepEqual(eventsOf(whole, piece), ["open", "<a/>", "unsupported-encoding"], bytes);
+      }
+    }
+  });
+});
+
+describe("limits", () => {
+  const limits: ParserLimits = {
+    stanzaBytes: 400,
+    depth: 4,
+    attributes: 4,
+    nameLength: 15,
+    attributeLength: 50,
+    textLength: 100,
+  };
+  const policy = (xml: string): void => assert.deepEqual(inside(xml, limits), ["policy-violation"], xml);
+
+  test("a stanza may have so many bytes, not one more, however it comes", () => {
+    const fits = `<a b='${"é".repeat(20)}'>${"x".repeat(100)}<c>${"y".repeat(100)}</c><c>${"z".repeat(100)}</c>`;
+    const room = limits.stanzaBytes - Buffer.byteLength(`${fits}</a>`);
+    const exact = `${fits}${" ".repeat(room)}</a>`;
+    const over = `${fits}${" ".repeat(room + 1)}</a>`;
+    assert.equal(Buffer.byteLength(exact), limits.stanzaBytes);
+    for (const piece of [1, 7, 100, Infinity]) {
+      const events = eventsOf(`${header}<a/> ${exact}\n${exact}${over}<a/>`, piece, limits);
+      assert.deepEqual(
+        events.map((event) => event.slice(0, 3)),
+        ["ope", "<a/", "<a ", "<a ", "pol"],
+      );
+    }
+    const parser = opened(limits);
+    const [first, second] = parser.push(Buffer.from(` <a/>\r\n${exact}  `));
+    assert.deepEqual(
+      [first, second].map((event) => event?.kind === "element" && event.bytes),
+      [4, limits.stanzaBytes],
+    );
+  });
+
+  test("the header too", () => {
+    for (const start of [" ", "<stream to='", "<stream ", "<!--", "<!DOCTYPE ", "<?xml ", "<?", "<"]) {
+      const events = eventsOf(start + "\n".repeat(500), 100, limits);
+      assert.match(events.join(), /^(policy-violation|not-well-formed)$/, start);
+    }
+    assert.deepEqual(eventsOf(`${" ".repeat(400)}<stream>`, Infinity, limits), ["policy-violation"]);
+  });
+
+  test("what never ends, ends there", () => {
+    for (const start of [
+      "<",
+      "<a",
+      "<a ",
+      "<a b='",
+      "<a>",
+      "<a>&#",
+      "<a><!--",
+      "<!--",
+      "<!DOCTYPE",
+      "<?",
+      "<a><![CDATA[",
+    ]) {
+      const parser = opened({ ...limits, nameLength: 1e9, attributeLength: 1e9, textLength: 1e9 });
+      const events: ParserEvent[] = parser.push(Buffer.from(start));
+      let sent = start.length;
+      while (events.length === 0 && sent < 10_000) {
+        events.push(...parser.push(Buffer.from("0")));
+        sent++;
+      }
+      assert.ok(
+        ["policy-violation", "not-well-formed", "restricted-xml"].includes(summary(events[0]!)),
+        start,
+      );
+      assert.ok(sent <= limits.stanzaBytes + 1, start);
+    }
+  });
+
+  test("structure", () => {
+    assert.equal(inside("<a><b><c><d/></c></b></a>", limits).length, 1);
+    policy("<a><b><c><d><e/></d></c></b></a>");
+    policy("<a b='' c='' d='' e='' f=''/>");
+    policy(`<${"a".repeat(16)}/>`);
+    policy(`<a ${"b".repeat(16)}=''/>`);
+    policy(`<a b='${"c".repeat(51)}'/>`);
+    policy(`<a>${"b".repeat(60)}<![CDATA[${"c".repeat(41)}]]></a>`);
+    assert.equal(inside(`<a>${"b".repeat(60)}<c/>${"d".repeat(60)}</a>`, limits).length, 1);
+    const prefixes = Array.from({ length: 40 }, (_, index) => `xmlns:p${index}='urn:x'`).join(" ");
+    assert.deepEqual(inside(`<a ${prefixes}/>`), ["policy-violation"]);
+  });
+
+  test("elements 50,000 deep are refused, and nothing overflows", () => {
+    assert.deepEqual(inside("<a>".repeat(50_000)), ["policy-violation"]);
+    assert.deepEqual(inside("<a xmlns:p='urn:p'>".repeat(50_000)), ["policy-violation"]);
+    assert.throws(() => parseElement("<a>".repeat(50_000) + "</a>".repeat(50_000)), StreamError);
+  });
+
+  test("can be raised while the stream is open", () => {
+    for (const raised of [false, true]) {
+      const parser = opened({ ...limits, textLength: 10_000 });
+      assert.deepEqual(parser.push(Buffer.from(`<a>${"b".repeat(300)}`)), []);
+      if (raised) parser.limits = limitsAfterAuthentication;
+      const [event] = parser.push(Buffer.from(`${"b".repeat(300)}</a>`));
+      assert.equal(event?.kind, raised ? "element" : "error");
+    }
+  });
+
+  test("white space between stanzas is free", () => {
+    const parser = opened(limits);
+    for (let i = 0; i < 1000; i++) assert.deepEqual(parser.push(Buffer.from(" \n\t\r\n ".repeat(20))), []);
+    assert.deepEqual(parser.push(Buffer.from(" <a/> \r")).map(summary), ["<a/>"]);
+    assert.deepEqual(parser.push(Buffer.from("\n<a/>")).map(summary), ["<a/>"]);
+  });
+});
+
+const conversation = `${header}
+<iq type='set' id='1' xml:lang="de-CH"><query xmlns='jabber:iq:roster'><item jid='juliet@example.com' name='Jülia &amp; &#x1F600; &lt;3'/></query></iq>
+<stream:error xmlns:p='urn:p'><p:a p:b='é'/>\r\n<![CDATA[<x>&amp;]]]]></stream:error>\t
+<db:result xmlns:db='jabber:server:dialback' from='a' to='b'>€uro</db:result><message/><a ></a >
+</stream:stream >`;
+
+test("a document gives the same wherever it is cut", () => {
+  const bytes = Buffer.from(conversation);
+  const whole = eventsOf(bytes);
+  assert.equal(whole.length, 7);
+  for (let at = 0; at <= bytes.length; at++) {
+    const parser = new StreamParser(limitsAfterAuthentication);
+    const events = [...parser.push(bytes.subarray(0, at)), ...parser.push(bytes.subarray(at))];
+    assert.deepEqual(events.map(summary), whole, `cut at ${at}`);
+  }
+  assert.deepEqual(eventsOf(bytes, 1), whole);
+});
+
+test("streams that wait for the rest of a stanza do not hear each other", () => {
+  const roots = ["stream:stream", "x:stream", "stream:stream"];
+  const parsers = roots.map((root, index) => {
+    const [prefix] = root.split(":");
+    const parser = new StreamParser(limitsAfterAuthentication);
+    parser.push(Buffer.from(`<${root} xmlns:${prefix}='urn:${index}' xmlns='urn:content:${index}'>`));
+    return parser;
+  });
+  const expected = roots.map(
+    (_, index) => `<a xmlns="urn:${index}"><b xmlns="urn:content:${index}">${index}</b></a>`,
+  );
+  const sent = roots.map(
+    (root, index) => `<${root.split(":")[0]}:a><b>${index}</b></${root.split(":")[0]}:a>`,
+  );
+  const heard = roots.map((): string[] => []);
+  for (let round = 0; round < 3; round++) {
+    for (let at = 0; at < 30; at++) {
+      parsers.forEach((parser, index) => {
+        heard[index]!.push(...parser.push(Buffer.from(sent[index]!.slice(at, at + 1))).map(summary));
+      });
+    }
+  }
+  assert.deepEqual(
+    heard,
+    expected.map((xml) => [xml, xml, xml]),
+  );
+  parsers.forEach((parser, index) => {
+    assert.deepEqual(parser.push(Buffer.from(`</${roots[index]}>`)).map(summary), ["close"]);
+  });
+});
+
+describe("whatever bytes come", () => {
+  /** Mulberry32: the same numbers in every run. */
+  const random =
+    (seed: number) =>
+    (below: number): number => {
+      seed = (seed + 0x6d2b79f5) | 0;
+      let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+      mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+      return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+    };
+  const tokens =
+    "< > </ /> <!-- --> <![CDATA[ ]]> <? ?> <!DOCTYPE & &amp; &#0; &#65; ; ' \" = xmlns xmlns:p=' p: : \0 \ufeff \ud7ff 😀 \r \n <a> </a> <p:a/> <?xml </stream:stream> __proto__"
+      .split(" ")
+      .map((token) => Buffer.from(token));
+
+  const mutated = (pick: (below: number) => number): Buffer => {
+    let bytes = Buffer.from(conversation);
+    for (let count = pick(4); count >= 0; count--) {
+      const at = pick(bytes.length);
+      const rest = bytes.subarray(at + pick(4));
+      const middle = [tokens[pick(tokens.length)]!, Buffer.from([pick(256)]), bytes.subarray(0, pick(200))];
+      bytes = Buffer.concat([bytes.subarray(0, at), middle[pick(3)]!, rest]);
+    }
+    return bytes;
+  };
+
+  test("nothing is thrown, the cuts do not matter, and what is read can be read again", () => {
+    for (let seed = 1; seed <= 3000; seed++) {
+      const pick = random(seed);
+      const bytes = mutated(pick);
+      const whole = eventsOf(bytes);
+      assert.deepEqual(eventsOf(bytes, 1 + pick(20)), whole, `seed ${seed}`);
+      const ends = whole.findIndex((event) => !event.startsWith("<") && event !== "open");
+      assert.ok(ends < 0 || ends === whole.length - 1, `seed ${seed}: nothing follows the end`);
+      for (const xml of whole.filter((event) => event.startsWith("<"))) {
+        assert.equal(serialize(parseElement(xml)), xml, `seed ${seed}`);
+      }
+    }
+  });
+});
+
+describe("parseElement", () => {
+  test("reads one element, its namespace as written", () => {
+    const read = (xml: string): string => serialize(parseElement(xml));
+    assert.equal(read("<a><b xmlns='urn:b'><c/></b></a>\n"), '<a><b xmlns="urn:b"><c/></b></a>');
+    assert.equal(read(" <p:a xmlns:p='urn:p'>é</p:a>"), '<a xmlns="urn:p">é</a>');
+    assert.equal(read("<message xmlns='jabber:client'/>"), '<message xmlns="jabber:client"/>');
+  });
+
+  test("and nothing else", () => {
+    for (const xml of [
+      "",
+      " ",
+      "a",
+      "<a>",
+      "<a/><b/>",
+      "<a/>b",
+      "</a>",
+      "<a/></stream:stream>",
+      "<stream:a/>",
+    ]) {
+      assert.throws(() => parseElement(xml), StreamError, xml);
+    }
+    assert.equal(parseElement("<a/>").name, "a");
+  });
+
+  test("within limits, where there are some", () => {
+    assert.equal(parseElement(`<a>${"b".repeat(1_000_000)}</a>`).children.length, 1);
+    assert.throws(
+      () => parseElement(`<a>${"b".repeat(10_000)}</a>`, limitsBeforeAuthentication),
+      StreamError,
+    );
+  });
+});
