@@ -23,8 +23,6 @@ export interface Transition {
   readonly answered: boolean;
 }
 
-export const unrelated: SubscriptionState = { to: "none", from: "none", approved: false };
-
 export function isSubscriptionType(type: string | undefined): type is SubscriptionType {
   return type === "subscribe" || type === "unsubscribe" || type === "subscribed" || type === "unsubscribed";
 }
