@@ -49,9 +49,9 @@ export function createApp({ config, accounts, posts, log }: AppOptions): Hono {
   const site = {
     name: config.domain,
     asset: {
-      "site.css": assets.get("site.css").path,
-      "bird.svg": assets.get("bird.svg").path,
-      "icon-180.png": assets.get("icon-180.png").path,
+      "site.css": assets.path("site.css"),
+      "bird.svg": assets.path("bird.svg"),
+      "icon-180.png": assets.path("icon-180.png"),
     },
   };
   const listings = new Listings(accounts, posts);
@@ -81,7 +81,7 @@ export function createApp({ config, accounts, posts, log }: AppOptions): Hono {
   app.get(`${person}/:post`, pages.permalink);
 
   app.get("/static/*", (c) => assets.serve(c));
-  app.get("/favicon.ico", (c) => c.redirect(assets.get("favicon.ico").path, 302));
+  app.get("/favicon.ico", (c) => assets.serveNamed(c, "favicon.ico"));
   app.get("/robots.txt", (c) => c.text("User-agent: *\nDisallow:\n"));
   app.get("/livez", (c) => c.text("alive\n"));
   app.get("/readyz", async (c) => {

@@ -14,7 +14,9 @@ const types: Readonly<Record<string, string>> = {
   ".ico": "image/x-icon",
 };
 
-export interface Asset {
+type AssetName = keyof Site["asset"] | "favicon.ico" | "icon-512.png";
+
+interface Asset {
   readonly path: string;
   readonly type: string;
   readonly body: Uint8Array<ArrayBuffer>;
@@ -37,21 +39,34 @@ export class Assets {
     }
   }
 
-  get(name: keyof Site["asset"] | "favicon.ico" | "icon-512.png"): Asset {
-    const asset = this.#files.get(name);
-    if (!asset) throw new Error(`views/static/${name} is missing; was it built?`);
-    return asset;
+  /** Where a file is. */
+  path(name: AssetName): string {
+    return this.#file(name).path;
   }
 
   /** Answers for an address with a hash in it. */
   serve(c: Context): Response | Promise<Response> {
     const asset = this.#paths.get(c.req.path);
-    if (!asset) return c.notFound();
-    return c.body(asset.body, 200, {
-      "Content-Type": asset.type,
-      "Cache-Control": "public, max-age=31536000, immutable",
-      // Feed readers on other sites show the icons.
-      "Cross-Origin-Resource-Policy": "cross-origin",
-    });
+    return asset ? answer(c, asset, "public, max-age=31536000, immutable") : c.notFound();
   }
+
+  /** Answers for an address that browsers make up, and that can show something else tomorrow. */
+  serveNamed(c: Context, name: AssetName): Response {
+    return answer(c, this.#file(name), "public, max-age=86400");
+  }
+
+  #file(name: AssetName): Asset {
+    const asset = this.#files.get(name);
+    if (!asset) throw new Error(`views/static/${name} is missing; was it built?`);
+    return asset;
+  }
+}
+
+function answer(c: Context, { body, type }: Asset, cacheControl: string): Response {
+  return c.body(body, 200, {
+    "Content-Type": type,
+    "Cache-Control": cacheControl,
+    // Feed readers on other sites show the icons.
+    "Cross-Origin-Resource-Policy": "cross-origin",
+  });
 }

@@ -16,6 +16,7 @@ import {
   type FeedFormat,
   type Listing,
 } from "./addresses.ts";
+import { articleOf } from "./article.ts";
 import { firstWords, plainText, rewrite } from "./html.ts";
 import { tagHrefs } from "./tags.ts";
 
@@ -124,14 +125,14 @@ const feedAuthor = (jid: string, base: string): FeedAuthor => ({
 
 function feedEntry(post: Post, base: string): FeedEntry {
   // The domain cleans what comes in; a feed must be well-formed even if something slipped through.
-  const html = legalText(post.html);
+  const { title, html } = articleOf({ ...post, html: legalText(post.html) });
   const plain = plainText(html);
   return {
     id: legalText(post.atomId),
     url: base + postPath(post.author, post.id),
     uri: postUri(post.author, post.id),
-    title: legalText(post.title),
-    titled: post.titled,
+    title: legalText(title ?? post.title),
+    titled: title !== undefined,
     html: rewrite(html, { base, tagHref: tagHrefs(post, { author: post.author }, base) }),
     plain,
     summary: firstWords(oneLine(plain), summaryMaximum),

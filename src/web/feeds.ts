@@ -40,7 +40,7 @@ export interface FeedsOptions {
 
 export function feeds({ config, posts, listings, representations, assets }: FeedsOptions) {
   const { domain, url: base } = config;
-  const icon = assets.get("icon-512.png").path;
+  const icon = assets.path("icon-512.png");
   return {
     async show(c: Context, format: FeedFormat): Promise<Response> {
       const found = await listings.find(c);

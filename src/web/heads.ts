@@ -5,6 +5,7 @@ import { headline, oneLine } from "../domain/post-text.ts";
 import {
   avatarPath, before, blogUri, listingPath, localOf, personPath, postPath, postUri, type Listing,
 } from "./addresses.ts"; // prettier-ignore
+import { articleOf } from "./article.ts";
 import { listingDescription, listingTitle } from "./feed.ts";
 import { firstWords, plainText } from "./html.ts";
 import { feedsOf } from "./present.ts";
@@ -55,9 +56,10 @@ const descriptionMaximum = 200;
 
 export function postHead(post: Post, place: HeadPlace): Head {
   const { base } = place;
-  const name = localOf(post.author);
-  const title = `${headline(post.title)} · ${name}`;
-  const description = firstWords(oneLine(plainText(post.html)), descriptionMaximum);
+  const article = articleOf(post);
+  const plain = plainText(article.html);
+  const title = `${headline(article.title ?? post.title)} · ${localOf(post.author)}`;
+  const description = firstWords(oneLine(plain), descriptionMaximum);
   const url = base + postPath(post.author, post.id);
   const published = post.publishedAt.toISOString();
   const modified = post.updatedAt.toISOString();
@@ -68,10 +70,7 @@ export function postHead(post: Post, place: HeadPlace): Head {
     feeds: feedsOf(post.author, { author: post.author }),
     xmpp: postUri(post.author, post.id),
     og: [
-      ...openGraph(
-        { title: post.titled ? post.title : post.author, description, url, type: "article" },
-        place,
-      ),
+      ...openGraph({ title: article.title ?? post.author, description, url, type: "article" }, place),
       ["article:published_time", published],
       ["article:modified_time", modified],
       ["article:author", base + personPath(post.author)],
@@ -82,8 +81,8 @@ export function postHead(post: Post, place: HeadPlace): Head {
       "@type": "SocialMediaPosting",
       "@id": url,
       url,
-      ...(post.titled && { headline: post.title }),
-      articleBody: plainText(post.html),
+      ...(article.title !== undefined && { headline: article.title }),
+      articleBody: plain,
       datePublished: published,
       dateModified: modified,
       ...(post.language && { inLanguage: post.language }),

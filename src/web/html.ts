@@ -6,9 +6,12 @@ import { escapeAttribute, escapeText } from "../xmpp/xml.ts";
 
 const token = /<(\/?)([a-z][a-z0-9]*)([^>]*)>|([^<]+)/g;
 const voidElements = new Set(["br", "hr", "img", "wbr"]);
-const lineElements = new Set(
-  "p br li pre blockquote figcaption summary h1 h2 h3 h4 h5 h6".split(" "), // prettier-ignore
+const blockElements = new Set(
+  "p li pre blockquote figcaption summary h1 h2 h3 h4 h5 h6 ul ol figure details".split(" "), // prettier-ignore
 );
+/** Each begins a line of its own. */
+const isLine = (name: string): boolean =>
+  name === "br" || (blockElements.has(name) && name !== "ul" && name !== "ol");
 
 interface Token {
   readonly kind: "open" | "close" | "text";
@@ -37,7 +40,7 @@ export function plainText(html: string): string {
   let plain = "";
   for (const { kind, name, source } of tokens(html)) {
     if (kind === "text") plain += decode(source);
-    else if (lineElements.has(name) && !plain.endsWith("\n")) plain += "\n";
+    else if (isLine(name) && !plain.endsWith("\n")) plain += "\n";
   }
   return plain.trim();
 }
@@ -60,29 +63,29 @@ export function excerpt(html: string): string | undefined {
   let weight = 0;
   const open: string[] = [];
   for (const part of tokens(html)) {
-    if (part.kind === "text" && weight + part.source.length > excerptMaximum) {
-      out += escapeText(firstWords(decode(part.source), excerptMaximum - weight));
+    const room = Math.max(excerptMaximum - weight, lineWeight);
+    if (part.kind === "text" && part.source.length > room) {
+      out += escapeText(firstWords(decode(part.source), room));
       break;
     }
     out += part.source;
     weight += weightOf(part);
     if (part.kind === "open" && !voidElements.has(part.name)) open.push(part.name);
     if (part.kind === "close") open.pop();
-    const mayEnd = open.length === 0 && weight >= excerptMinimum && !heading.test(part.name);
-    if (part.kind === "close" && (mayEnd || weight >= excerptMaximum)) break;
+    const isPause = part.kind === "close" || part.name === "br";
+    const isGood = open.length === 0 && weight >= excerptMinimum && !heading.test(part.name);
+    if (isPause && (isGood || weight >= excerptMaximum)) {
+      if (open.length > 0 && !blockElements.has(part.name)) out += "…";
+      break;
+    }
   }
-  return (
-    out +
-    open
-      .reverse()
-      .map((name) => `</${name}>`)
-      .join("")
-  );
+  for (const name of open.reverse()) out += `</${name}>`;
+  return out;
 }
 
 function weightOf({ kind, name, source }: Token): number {
   if (kind === "text") return source.length;
-  return kind === "open" && lineElements.has(name) ? lineWeight : 0;
+  return kind === "open" && isLine(name) ? lineWeight : 0;
 }
 
 const words = new Intl.Segmenter("und", { granularity: "word" });

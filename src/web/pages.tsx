@@ -37,7 +37,7 @@ export interface PagesOptions {
 
 export function pages({ config, site, accounts, posts, listings, representations, assets }: PagesOptions) {
   const { domain, url: base } = config;
-  const place = { domain, base, image: assets.get("icon-512.png").path };
+  const place = { domain, base, image: assets.path("icon-512.png") };
   const problem = problems(site);
 
   async function showListing(c: Context, { listing, changes, changedAt }: FoundListing): Promise<Response> {

@@ -12,6 +12,7 @@ import {
   subscribeUri,
   type Listing,
 } from "./addresses.ts";
+import { articleOf } from "./article.ts";
 import { excerpt, rewrite } from "./html.ts";
 import { moment } from "./moments.ts";
 import { tagHrefs } from "./tags.ts";
@@ -48,13 +49,14 @@ export interface PostPlace {
 }
 
 export function postView(post: Post, { base, scope, whole, now }: PostPlace): PostView {
-  const begin = whole ? undefined : excerpt(post.html);
+  const { title, html: body } = articleOf(post);
+  const begin = whole ? undefined : excerpt(body);
   const linked = new Set<string>();
   const hrefOf = tagHrefs(post, scope);
-  const html = rewrite(begin ?? post.html, {
+  const html = rewrite(begin ?? body, {
     base,
     // Below the page's heading, and below the post's own where it has one.
-    headings: (whole ? 1 : 2) + (post.titled ? 1 : 0),
+    headings: (whole ? 1 : 2) + (title === undefined ? 0 : 1),
     tagHref(word) {
       const href = hrefOf(word);
       if (href !== undefined) linked.add(href);
@@ -65,7 +67,7 @@ export function postView(post: Post, { base, scope, whole, now }: PostPlace): Po
   return {
     href: postPath(post.author, post.id),
     author: personView(post.author),
-    title: post.titled ? post.title : undefined,
+    title,
     html,
     excerpt: begin !== undefined,
     language: post.language,
