@@ -104,6 +104,13 @@ export class Stage<Name extends string = string> {
     return this.#node;
   }
 
+  /** Where the web is served: a base URL. */
+  get web(): string {
+    const { http } = this.node.ports;
+    assert(http !== undefined, "the node does not serve the web");
+    return `http://127.0.0.1:${http}`;
+  }
+
   actor(name: Name): Actor {
     return this.actors[name];
   }
