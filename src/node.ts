@@ -27,8 +27,8 @@ import { openStore, type SqliteStore } from "./store/sqlite.ts";
 import { execute } from "./verbs.ts";
 import { createApp } from "./web/app.ts";
 
-/** How long requests under way may take once the node is told to stop, in milliseconds. */
-const httpGrace = 2_000;
+/** How long what is under way may take once the node is told to stop, in milliseconds. */
+const grace = 2_000;
 
 /** The node could not start for a reason that the operator can mend; the message says all there is to say. */
 export class StartError extends Error {
@@ -59,52 +59,62 @@ export async function openNode(config: Config, log: Logger): Promise<OpenNode | 
     return takeLock(join(config.data, "lock"));
   });
   if (!lock) return undefined;
-  const store = explain("data", config.data, () => openStore(join(config.data, "pipit.db"), { log }));
-  const events = new Events<PipitEvents>(log);
+  const closers: Closer[] = [() => lock.release()];
+  try {
+    const store = explain("data", config.data, () => openStore(join(config.data, "pipit.db"), { log }));
+    closers.push(() => store.close());
+    const events = new Events<PipitEvents>(log);
+    closers.push(() => withinGrace(events.idle()));
+    const context = assemble(config, log, store, events);
+    const { registry } = context;
+    closers.push(() => registry.close());
+    for (const module of [...modules, ...(await loadModules(config.modules))]) {
+      registry.add(module, context, events);
+    }
+    await context.accounts.finishRemovals();
+    return { ...context, store, close: () => closeAll(closers) };
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+function assemble(
+  config: Config,
+  log: Logger,
+  store: SqliteStore,
+  events: Events<PipitEvents>,
+): ModuleContext {
+  const { domain } = config;
   const sessions = new Sessions();
   const registry = new Registry();
-  const { domain } = config;
   const accounts = new Accounts({ domain, store, events });
   const accountExists = (local: string) => accounts.exists(local);
   const router = new Router({ domain, sessions, registry, log, accountExists });
   const rosters = new Rosters({ store, events });
   const pubsub = new PubSub({ store, events, contacts: rosters });
   const posts = new Posts({ config, store, events, pubsub, software });
-  const context: ModuleContext = {
-    config,
-    log,
-    events,
-    store,
-    sessions,
-    router,
-    registry,
-    accounts,
-    rosters,
-    pubsub,
-    posts, // prettier-ignore
-  };
-  for (const module of [...modules, ...(await loadModules(config.modules))]) {
-    registry.add(module, context, events);
-  }
-  return {
-    ...context,
-    store,
-    async close() {
-      registry.close();
-      await store.close();
-      lock.release();
-    },
-  };
+  return { config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts };
+}
+
+type Closer = () => void | Promise<void>;
+
+/** Closes what was opened, the last first; only once. */
+async function closeAll(closers: Closer[]): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close();
+}
+
+async function withinGrace(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, grace)))]);
+  clearTimeout(timer);
 }
 
 /** Opens the node and makes it reachable. Throws `StartError` where something stands in the way. */
 export async function startNode(config: Config, log: Logger): Promise<RunningNode> {
   const node = await openNode(config, log);
   if (!node) throw new StartError(`data: another Pipit runs on ${config.data} already`);
-  const closers = [() => node.close()];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
+  const closers: Closer[] = [() => node.close()];
   try {
     const { listen } = config;
     const certificate = await loadCertificate(config).catch((error: Error) => {
@@ -134,7 +144,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
     closers.push(() => control.close());
     return {
       ...node,
-      close,
+      close: () => closeAll(closers),
       certificate,
       ports: {
         ...(c2s.port !== undefined && { c2s: c2s.port }),
@@ -147,7 +157,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
       },
     };
   } catch (error) {
-    await close();
+    await closeAll(closers);
     throw error;
   }
 }
@@ -183,7 +193,7 @@ async function serveWeb({ config, accounts, posts, log }: OpenNode): Promise<Ser
 }
 
 async function closeWeb(server: Server): Promise<void> {
-  const impatient = setTimeout(() => server.closeAllConnections(), httpGrace);
+  const impatient = setTimeout(() => server.closeAllConnections(), grace);
   await new Promise((resolve) => server.close(resolve));
   clearTimeout(impatient);
 }

@@ -58,7 +58,8 @@ export class Accounts {
       throw new StanzaError("not-acceptable", { text: `The name "${local}" is reserved` });
     }
     const credentials = await verifiers(local, password);
-    const row: AccountRow = { local, admin: options.admin ?? false, createdAt: new Date(), removedAt: null };
+    const { admin = false } = options;
+    const row: AccountRow = { local, admin, createdAt: new Date(), removedAt: null, cleared: false };
     await this.#store.transaction(async (tx) => {
       const rows = accountStore(tx);
       const taken = await rows.find(local);
@@ -95,7 +96,18 @@ export class Accounts {
       await mustExist(rows, jid);
       await rows.remove(local, new Date());
     });
-    this.#events.emit("account.removed", { account: jid.bare });
+    await this.#clear(local);
+  }
+
+  /** Takes away what is left of accounts whose removal was interrupted. To be called once all listen. */
+  async finishRemovals(): Promise<void> {
+    for (const { local } of await this.#rows.leaving()) await this.#clear(local);
+  }
+
+  /** Everybody who keeps something of the account lets go of it. */
+  async #clear(local: string): Promise<void> {
+    const account = `${local}@${this.#domain}`;
+    if (await this.#events.settle("account.removed", { account })) await this.#rows.setCleared(local);
   }
 
   async list(): Promise<Account[]> {

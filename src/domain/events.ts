@@ -3,6 +3,7 @@ import type { Post } from "./posts.ts";
 
 export interface DomainEvents {
   "account.added": { account: string };
+  /** Told again at the next start where a listener failed or was interrupted: listeners must not mind. */
   "account.removed": { account: string };
   "account.password": { account: string };
   /** A roster item is as told now; `subscription: "remove"` where it is gone; `previous` what it was before, if it was. */

@@ -1,4 +1,5 @@
 /** The modules of Pipit, in the order in which their stage handlers run. */
+import accountSessions from "./account-sessions.ts";
 import caps from "./caps.ts";
 import contactInfo from "./contact-info.ts";
 import type { PipitModule } from "./context.ts";
@@ -19,6 +20,7 @@ import version from "./version.ts";
 export const modules: readonly PipitModule[] = [
   // The account's own identity comes before what else it is (XEP-0030 §3.1).
   disco,
+  accountSessions,
   contactInfo,
   roster,
   subscriptions,

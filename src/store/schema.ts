@@ -13,6 +13,8 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
       admin: bool().notNull().default(false),
       createdAt: time().notNull(),
       removedAt: time(),
+      /** Nothing of a removed account is left anywhere. */
+      cleared: bool().notNull().default(false),
     }),
     /** SCRAM verifiers, one for each hash (RFC 5802 §3); the password itself is nowhere. */
     credentials: table(

@@ -2,7 +2,8 @@ CREATE TABLE accounts (
   local TEXT PRIMARY KEY NOT NULL,
   admin INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL,
-  removed_at INTEGER
+  removed_at INTEGER,
+  cleared INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE credentials (
