@@ -19,7 +19,6 @@ export interface Scope {
 }
 
 const notInReference = /[^#\w.:\u0080-\u{10ffff}-]/u;
-const notWhite = /[^ \t\r\n]/;
 const isWhite = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 const lessThan = 0x3c;
 const byteOrderMark = 0xfeff;
@@ -231,7 +230,7 @@ export class Assembler {
 
   #onText(text: string): void {
     if (this.#depth > 0) return this.#append(text);
-    if (this.#depth === 0 && notWhite.test(text)) throw strayText();
+    if (this.#strayText()) throw strayText();
   }
 
   #onCdata(text: string): void {

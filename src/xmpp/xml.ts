@@ -63,9 +63,9 @@ export function attr(element: Element, name: string): string | undefined {
 }
 
 /** A copy that shares no node with the original; `attrs` replace those of the outer element where given. */
-export function copy(element: Element, attrs: Record<string, string | undefined> = {}): Element {
-  const twin = new Element(element.name, { ...(element.attrs as Record<string, string>) });
-  for (const [name, value] of Object.entries(attrs)) {
+export function copy(element: Element, attrs?: Record<string, string | undefined>): Element {
+  const twin = new Element(element.name, element.attrs as Record<string, string>);
+  for (const [name, value] of Object.entries(attrs ?? {})) {
     if (value === undefined) delete twin.attrs[name];
     else twin.attrs[name] = value;
   }
@@ -73,7 +73,7 @@ export function copy(element: Element, attrs: Record<string, string | undefined>
   return twin;
 }
 
-const specialInText = /[&<>]/;
+const specialInText = /[&<>\r]/;
 const specialInAttribute = /[&<>"'\t\n\r]/;
 const escapes: Record<string, string> = {
   "&": "&amp;",
@@ -81,7 +81,7 @@ const escapes: Record<string, string> = {
   ">": "&gt;",
   '"': "&quot;",
   "'": "&apos;",
-  // An attribute's white space is normalised by every parser unless it is written as a reference (XML 1.0 §3.3.3).
+  // Every parser normalises white space in attributes, and ends of lines, unless written so (XML 1.0 §3.3.3, §2.11).
   "\t": "&#9;",
   "\n": "&#10;",
   "\r": "&#13;",
@@ -90,7 +90,7 @@ const escapeOne = (character: string): string => escapes[character] ?? character
 
 /** Text as XML character data. */
 export function escapeText(value: string): string {
-  return specialInText.test(value) ? value.replace(/[&<>]/g, escapeOne) : value;
+  return specialInText.test(value) ? value.replace(/[&<>\r]/g, escapeOne) : value;
 }
 
 /** Text as an attribute value, for either kind of quote. */
@@ -110,7 +110,8 @@ export function serialize(element: Element): string {
   if (element.children.length === 0) return out + "/>";
   out += ">";
   for (const node of element.children) {
-    out += node instanceof Element ? serialize(node) : escapeText(String(node));
+    if (typeof node === "string") out += escapeText(node);
+    else out += node instanceof Element ? serialize(node) : escapeText(String(node));
   }
   return out + "</" + element.name + ">";
 }

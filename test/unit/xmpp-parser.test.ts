@@ -193,7 +193,7 @@ describe("refused", () => {
       "<?xml version='1.0'?>",
       "<!ELEMENT a ANY>",
     ],
-    "bad-format": ["hello", "<a/>hello<b/>", "<![CDATA[ ]]>", "&lt;", "\u00a0"],
+    "bad-format": ["hello", "<a/>hello<b/>", "<![CDATA[ ]]>", "&lt;", "&#32;<a/>", "\u00a0"],
   };
   for (const [condition, documents] of Object.entries(refused)) {
     test(condition, () => {
@@ -434,7 +434,7 @@ describe("whatever bytes come", () => {
       return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
     };
   const tokens =
-    "< > </ /> <!-- --> <![CDATA[ ]]> <? ?> <!DOCTYPE & &amp; &#0; &#65; ; ' \" = xmlns xmlns:p=' p: : \0 \ufeff \ud7ff 😀 \r \n <a> </a> <p:a/> <?xml </stream:stream> __proto__"
+    "< > </ /> <!-- --> <![CDATA[ ]]> <? ?> <!DOCTYPE & &amp; &#0; &#65; &#13; ; ' \" = xmlns xmlns:p=' p: : \0 \ufeff \ud7ff 😀 \r \n <a> </a> <p:a/> <?xml </stream:stream> __proto__"
       .split(" ")
       .map((token) => Buffer.from(token));
 
