@@ -15,6 +15,8 @@ import type { ServerTls } from "./tls.ts";
 
 export type { Authenticator };
 
+/** An IPv4 address on a socket that takes both kinds. */
+const ipv4InIpv6 = /^::ffff:(?=\d+\.)/;
 /** How long clients may take to go when the server does, in milliseconds. */
 const maxShutdown = 2_000;
 
@@ -47,26 +49,40 @@ export interface C2s {
 
 /** Listens for clients; rejects where a port cannot be had. */
 export async function listenC2s(options: C2sOptions): Promise<C2s> {
+  const streams = new Set<ClientStream>();
+  let emptied: () => void = () => undefined;
   const context: ClientContext = {
     ...options,
     features: options.features ?? [],
     timing: { ...defaultTiming, ...options.timing },
     throttle: new LoginThrottle(),
     unbound: new UnboundConnections(),
-    streams: new Set(),
+    gone(stream) {
+      streams.delete(stream);
+      if (streams.size === 0) emptied();
+    },
+  };
+  const accept = (socket: Socket, directTls: boolean): void => {
+    const address = socket.remoteAddress?.replace(ipv4InIpv6, "");
+    // Without one it is gone already.
+    if (address === undefined) return void socket.destroy();
+    if (context.unbound.enter(address)) {
+      streams.add(new ClientStream(context, socket, address, directTls));
+    } else {
+      options.log.debug({ address }, "too many connections without a login");
+      socket.destroy();
+    }
   };
   const open = async (port: number | false, directTls: boolean): Promise<Listener | undefined> =>
-    port === false
-      ? undefined
-      : listen({ ...options, port, accept: (socket) => accept(context, socket, directTls) });
+    port === false ? undefined : listen({ ...options, port, accept: (socket) => accept(socket, directTls) });
   const plain = await open(options.port, false);
   const direct = await open(options.directTlsPort, true).catch((error: unknown) => {
-    void plain?.close();
+    plain?.close();
     throw error;
   });
   const sweep = setInterval(() => {
     const now = performance.now();
-    for (const stream of context.streams) stream.sweep(now);
+    for (const stream of streams) stream.sweep(now);
   }, context.timing.sweep);
   sweep.unref();
   return {
@@ -74,24 +90,18 @@ export async function listenC2s(options: C2sOptions): Promise<C2s> {
     directTlsPort: direct?.port,
     async close() {
       clearInterval(sweep);
-      const closed = Promise.all([plain?.close(), direct?.close()]);
-      for (const stream of context.streams) stream.close(new StreamError("system-shutdown"));
-      const deadline = setTimeout(() => {
-        for (const stream of context.streams) stream.destroy();
-      }, maxShutdown);
-      await closed;
-      clearTimeout(deadline);
+      plain?.close();
+      direct?.close();
+      for (const stream of streams) stream.close(new StreamError("system-shutdown"));
+      if (streams.size === 0) return;
+      await new Promise<void>((resolve) => {
+        const deadline = setTimeout(resolve, maxShutdown);
+        emptied = () => {
+          clearTimeout(deadline);
+          resolve();
+        };
+      });
+      for (const stream of streams) stream.destroy();
     },
   };
-}
-
-function accept(context: ClientContext, socket: Socket, directTls: boolean): void {
-  // IPv4 on a socket for both kinds.
-  const address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "");
-  if (address === undefined || !context.unbound.enter(address)) {
-    context.log.debug({ address }, "a connection too many");
-    socket.destroy();
-    return;
-  }
-  new ClientStream(context, socket, address, directTls);
 }

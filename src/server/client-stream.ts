@@ -54,7 +54,8 @@ export interface ClientContext {
   readonly throttle: LoginThrottle;
   readonly unbound: UnboundConnections;
   readonly timing: Timing;
-  readonly streams: Set<ClientStream>;
+  /** Told when a stream is over and its socket closed. */
+  gone(stream: ClientStream): void;
 }
 
 type Phase =
@@ -80,7 +81,6 @@ export class ClientStream implements StreamHandler {
     this.#since = performance.now();
     this.#stream = new XmppStream(socket, limitsBeforeAuthentication, this, context.log);
     if (directTls) this.#secure(["xmpp-client"]);
-    context.streams.add(this);
   }
 
   close(error?: StreamError): void {
@@ -117,10 +117,9 @@ export class ClientStream implements StreamHandler {
     checkClientHeader(header, domain);
     this.#language = languageOf(header);
     const phase = this.#phase;
-    if (phase.name === "authenticated") {
+    if (phase.name === "authenticated" || phase.name === "bound") {
       return this.#offer([...boundFeatures(), ...features.map((feature) => feature())]);
     }
-    if (phase.name === "bound") return;
     const sasl = this.#beginSasl();
     this.#phase = { name: phase.name, sasl };
     this.#offer([
@@ -152,9 +151,8 @@ export class ClientStream implements StreamHandler {
   }
 
   gone(): void {
-    const { streams, unbound } = this.#context;
-    streams.delete(this);
-    if (this.#phase.name !== "bound") unbound.leave(this.#address);
+    if (this.#phase.name !== "bound") this.#context.unbound.leave(this.#address);
+    this.#context.gone(this);
   }
 
   #offer(features: readonly Element[]): void {

@@ -18,8 +18,8 @@ export interface ListenOptions {
 export interface Listener {
   /** The port really listened on. */
   readonly port: number;
-  /** Takes no more connections, and waits for those that there are to end. */
-  close(): Promise<void>;
+  /** Takes no more connections; those that there are stay. */
+  close(): void;
 }
 
 /** Listens; rejects where the port cannot be had. */
@@ -35,8 +35,5 @@ export async function listen({ host, port, log, accept }: ListenOptions): Promis
   server.listen({ port, host });
   await once(server, "listening");
   server.on("error", (err) => log.error({ err, port }, "a listener failed"));
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  };
+  return { port: (server.address() as AddressInfo).port, close: () => void server.close() };
 }

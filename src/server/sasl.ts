@@ -41,7 +41,7 @@ export interface SaslAnswer {
 export class SaslNegotiation {
   readonly #options: SaslOptions;
   readonly #context: MechanismContext;
-  #mechanism = "";
+  #mechanism: string | undefined;
   #exchange: Exchange | undefined;
   /** Whose credentials the exchange has asked for. */
   #claimed: string | undefined;
@@ -90,11 +90,12 @@ export class SaslNegotiation {
     const { allowed, encrypted } = this.#options;
     if (!allowed) throw new SaslError("encryption-required");
     if (this.#exchange) throw new SaslError("malformed-request");
-    this.#mechanism = attr(element, "mechanism") ?? "";
-    if (this.#mechanism === "PLAIN" && !encrypted) throw new SaslError("encryption-required");
-    const exchange = beginExchange(this.#mechanism, this.#context);
+    const mechanism = attr(element, "mechanism") ?? "";
+    if (mechanism === "PLAIN" && !encrypted) throw new SaslError("encryption-required");
+    const exchange = beginExchange(mechanism, this.#context);
     if (!exchange) throw new SaslError("invalid-mechanism");
     this.#exchange = exchange;
+    this.#mechanism = mechanism;
     const initial = text(element);
     // §6.4.2: no initial response; every mechanism here lets the client speak first, so it is asked to.
     return initial === "" ? { challenge: Buffer.alloc(0) } : exchange.respond(decode(initial));
@@ -121,7 +122,7 @@ export class SaslNegotiation {
     const local = this.#claimed;
     if (local !== undefined && error.condition === "not-authorized") throttle.failed(address, local);
     log.info({ address, local, mechanism: this.#mechanism, condition: error.condition }, "login refused");
-    this.#exchange = this.#claimed = undefined;
+    this.#exchange = this.#claimed = this.#mechanism = undefined;
     this.#failures += 1;
     const element = error.toElement();
     return this.#failures < maxTries ? { element } : { element, exhausted: true };

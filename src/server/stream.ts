@@ -30,9 +30,9 @@ export interface StreamHandler {
   received(element: Element): Done;
   /** Nothing can be sent any more. */
   detached(): void;
-  /** After `detached`, when what had been received is handled. */
+  /** After `detached`: what had been received is handled. */
   ended(): void;
-  /** The socket is closed. */
+  /** After `ended`: the socket is closed too. */
   gone(): void;
 }
 
@@ -261,10 +261,14 @@ export class XmppStream implements Transport {
     this.close(new StreamError("internal-server-error"));
   }
 
+  /** Tells the handler what is over, once nothing that was received is still being handled. */
   #conclude(): void {
-    if (this.#busy || this.#over) return;
-    this.#over = true;
-    this.#handler.ended();
+    if (this.#busy) return;
+    if (!this.#over) {
+      this.#over = true;
+      this.#handler.ended();
+    }
+    if (this.#state === "gone") this.#handler.gone();
   }
 
   #drained(): void {
@@ -272,14 +276,19 @@ export class XmppStream implements Transport {
     if (!this.#busy) this.#socket.resume();
   }
 
+  /** The peer will send no more; what it sent comes first. */
+  #finish(): void {
+    if (!this.#busy) return this.close();
+    this.#queue = [...this.#queue.slice(this.#next), { kind: "close" }];
+    this.#next = 0;
+  }
+
   #lost(): void {
     const wasOpen = this.#state === "open";
     this.#state = "gone";
     this.#out = "";
     if (wasOpen) this.#handler.detached();
-    // What was received before is still to be handled.
     this.#conclude();
-    this.#handler.gone();
   }
 
   static readonly #listeners = Object.entries({
@@ -290,7 +299,7 @@ export class XmppStream implements Transport {
       this[carries]!.#drained();
     },
     end(this: Carrier) {
-      this[carries]!.close();
+      this[carries]!.#finish();
     },
     error(this: Carrier, err: Error) {
       this[carries]!.#log.debug({ err, address: this.remoteAddress }, "a connection broke");

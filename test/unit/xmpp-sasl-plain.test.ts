@@ -1,0 +1,73 @@
+/** RFC 4616, 4013, 4648: PLAIN, prepared strings and strict base64. */
+import assert from "node:assert";
+import { test } from "node:test";
+import { decodeBase64 } from "../../src/xmpp/sasl/base64.ts";
+import { PlainExchange } from "../../src/xmpp/sasl/plain.ts";
+import { saslprep } from "../../src/xmpp/sasl/saslprep.ts";
+import { deriveCredentials } from "../../src/xmpp/sasl/scram.ts";
+
+const credentials = await deriveCredentials("tanstaaftanstaaf", "SHA-256", Buffer.from("salt"), 4096);
+
+const plain = (message: string | Buffer) =>
+  new PlainExchange(async (local) => ({ credentials, known: local === "tim" })).respond(Buffer.from(message));
+
+test("PLAIN knows who it is, whatever the case of the name", async () => {
+  assert.deepEqual(await plain("\0tim\0tanstaaftanstaaf"), { local: "tim", authzid: undefined });
+  assert.deepEqual(await plain("Ursel\0TIM\0tanstaaftanstaaf"), { local: "tim", authzid: "Ursel" });
+});
+
+test("PLAIN refuses a wrong password, an unknown name and a name that nobody can have", async () => {
+  for (const message of ["\0tim\0tanstaaf", "\0tom\0tanstaaftanstaaf", "\0t@m\0x", "\0tim\0\u0007"]) {
+    await assert.rejects(plain(message), { condition: "not-authorized" });
+  }
+});
+
+test("PLAIN refuses what has not its shape", async () => {
+  const bad = [
+    "",
+    "tim",
+    "\0tim",
+    "\0tim\0",
+    "\0\0secret",
+    "\0tim\0sec\0ret",
+    Buffer.from([0, 0xff, 0, 0x41]),
+  ];
+  for (const message of bad) await assert.rejects(plain(message), { condition: "malformed-request" });
+});
+
+test("strings are prepared as in the examples of RFC 4013 §3", () => {
+  assert.equal(saslprep("I\u00adX"), "IX");
+  assert.equal(saslprep("user"), "user");
+  assert.equal(saslprep("USER"), "USER");
+  assert.equal(saslprep("\u00aa"), "a");
+  assert.equal(saslprep("\u2168"), "IX");
+  assert.equal(saslprep("\u0007"), undefined);
+});
+
+test("what is prohibited is refused, and what only looks odd is not", () => {
+  for (const bad of ["", "\u00ad", "a\u0000", "a\u007f", "\ue000", "\ufffe", "\ud800", "\u202e", "\ufffd"]) {
+    assert.equal(saslprep(bad), undefined, JSON.stringify(bad));
+  }
+  assert.equal(saslprep("Ärger im Büro"), "Ärger im Büro".normalize("NFKC"));
+  assert.equal(saslprep("a\u3000b"), "a b");
+  assert.equal(saslprep("🦊 सत्य"), "🦊 सत्य");
+});
+
+test("base64 is canonical or refused", () => {
+  assert.deepEqual(decodeBase64("AGFuYQ=="), Buffer.from("\0ana"));
+  assert.deepEqual(decodeBase64(""), Buffer.alloc(0));
+  for (const bad of [
+    "AGFuYQ",
+    "AGFuYQ=",
+    "AGFu\nYQ==",
+    " AGFu",
+    "AGFuYR==",
+    "A",
+    "_-_-",
+    "AGFu=YQ=",
+    "äöü",
+    "====",
+  ]) {
+    assert.throws(() => decodeBase64(bad), { condition: "incorrect-encoding" }, bad);
+  }
+});
