@@ -225,12 +225,9 @@ export class Rosters {
     return passed;
   }
 
-  /** Forgets a roster with its account, and returns what there was. */
-  async clear(account: string): Promise<Roster> {
-    const roster = await this.roster(account);
-    await this.#store.transaction((tx) => rosterStore(tx).clear(account));
-    this.#held.delete(account);
-    return roster;
+  /** Forgets the roster of an account that is no more. Sessions that still end keep what they hold. */
+  clear(account: string): Promise<void> {
+    return this.#store.transaction((tx) => rosterStore(tx).clear(account));
   }
 
   async #load(account: string): Promise<HeldRoster> {

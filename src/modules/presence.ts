@@ -23,7 +23,7 @@ const nobody: Items = new Map();
 
 export default defineModule({
   name: "presence",
-  setup: ({ config, events, registry, rosters, router, sessions, store }) => {
+  setup: ({ accounts, config, events, registry, rosters, router, sessions, store }) => {
     const lastSeen = lastSeenStore(store);
     const directed = new DirectedPresence();
 
@@ -84,7 +84,7 @@ export default defineModule({
       await router.multicast(stanza, audienceOf);
       if (!available) return;
       events.emit("presence.unavailable", { session, stanza });
-      if (sessions.availableOf(account).length > 0) return;
+      if (sessions.availableOf(account).length > 0 || !(await accounts.exists(jid.local))) return;
       const status = childText(stanza, "status")?.slice(0, maxStatusLength) ?? null;
       await lastSeen.put(account, { at: new Date(), status });
     }

@@ -93,13 +93,14 @@ export default defineModule({
       },
       events: {
         "account.removed": async ({ account }) => {
-          const { items, requests } = await rosters.clear(account);
+          const { items, requests } = await rosters.roster(account);
           for (const contact of new Set([...items.keys(), ...requests.keys()])) {
             const item = items.get(contact);
             const to = isTo(item) ? "granted" : item?.ask ? "pending" : "none";
             const from = isFrom(item) ? "granted" : requests.has(contact) ? "pending" : "none";
             await endSubscriptions(parts, account, contact, { to, from });
           }
+          await rosters.clear(account);
         },
       },
     };

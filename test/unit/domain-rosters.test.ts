@@ -254,8 +254,7 @@ test("a cleared roster is gone with its requests and versions", async (t) => {
     type: "subscribe",
     request: request("eve@example.org"),
   });
-  const { items, requests } = await rosters.clear(ana);
-  assert.deepEqual([[...items.keys()], [...requests.keys()]], [[bob], ["eve@example.org"]]);
+  await rosters.clear(ana);
   const now = await rosters.roster(ana);
   assert.deepEqual([now.items.size, now.requests.size, now.version], [0, 0, 0]);
 });
