@@ -48,8 +48,8 @@ export class Actor extends ClientStream {
   }
 
   /**
-   * Nothing is in the inbox, and nothing is on its way: everybody's stanzas have been handled, the store's writes
-   * are through, and what they led to has been received.
+   * Nothing is in the inbox, and nothing is on its way: everybody's stanzas have been handled, who listens to events
+   * is through, and what they sent has been received.
    */
   async receivesNothing(): Promise<void> {
     await this.#settle();

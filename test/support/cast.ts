@@ -162,7 +162,7 @@ export class Stage<Name extends string = string> {
     return stream;
   }
 
-  /** Waits until all that was sent has been handled, the store has written, and what came of it has been received. */
+  /** Waits until all that was sent has been handled, whoever listens is through, and what came of it is received. */
   async settle(): Promise<void> {
     const actors = this.#everybody.filter((one) => one instanceof Actor && !one.gone) as Actor[];
     const roundTrips = () =>
@@ -174,7 +174,7 @@ export class Stage<Name extends string = string> {
         ),
       );
     await roundTrips();
-    await this.node.store.transaction(async () => undefined);
+    await this.node.events.idle();
     await roundTrips();
   }
 

@@ -141,7 +141,7 @@ export class ClientStream {
     this.#listen(this.socket);
   }
 
-  /** SASL PLAIN (RFC 4616) and the new stream behind it; waits for the features. */
+  /** SASL PLAIN (RFC 4616), the mechanism of the fewest steps, and the new stream behind it; waits for the features. */
   async authenticates(local: string, password: string): Promise<Element> {
     const message = Buffer.from(`\0${local}\0${password}`).toString("base64");
     this.raw(`<auth xmlns='${NS.sasl}' mechanism='PLAIN'>${message}</auth>`);
