@@ -1,4 +1,5 @@
 /** XEP-0060 §6.5, §7 and §8.5: items are published, read, retracted, purged, and expire. */
+import { isDeepStrictEqual } from "node:util";
 import { pubsubStore } from "../store/pubsub.ts";
 import type { DataForm } from "../xmpp/dataform.ts";
 import { StanzaError } from "../xmpp/errors.ts";
@@ -62,9 +63,9 @@ export class Items {
     if (items.length === 0 && prepared.length > 0) return answer;
 
     const written = await this.#engine.store.transaction(async (tx) => {
-      // Somebody made or deleted the node meanwhile: what was checked above is no longer true.
-      const exists = (await pubsubStore(tx).node(service, node.node)) !== undefined;
-      if (exists !== (found !== undefined)) return undefined;
+      // Somebody made, configured or deleted the node meanwhile: what was checked above is no longer true.
+      const current = await this.#nodes.find(service, node.node, tx);
+      if (!isDeepStrictEqual(current?.config, found?.config)) return undefined;
       if (!found) await this.#nodes.insert(tx, node, publisher);
       if (!node.config.persistItems) return { evicted: [] };
 

@@ -60,8 +60,8 @@ export class Nodes {
     return own ? { ...accountDefaults, ...own } : accountDefaults;
   }
 
-  async find(service: string, node: string): Promise<PubSubNode | undefined> {
-    const row = await pubsubStore(this.#engine.store).node(service, node);
+  async find(service: string, node: string, store = this.#engine.store): Promise<PubSubNode | undefined> {
+    const row = await pubsubStore(store).node(service, node);
     return row && this.#from(row);
   }
 
