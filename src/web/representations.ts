@@ -56,15 +56,15 @@ export class Representations {
     const zipped = acceptsGzip(c.req.header("accept-encoding"));
     // Strong validators tell encodings apart (RFC 9110 §8.8.3.3).
     const etag = zipped ? `"${id}-gzip"` : `"${id}"`;
-    const validators = { etag, lastModified: lastModified(resource.changedAt, new Date()) };
     const headers = {
       ETag: etag,
-      "Last-Modified": validators.lastModified.toUTCString(),
+      "Last-Modified": lastModified(resource.changedAt, new Date()),
       "Cache-Control": resource.cacheControl,
       Vary: "Accept-Encoding",
       ...resource.headers,
     };
-    if (isCurrent(c.req.raw.headers, validators)) return c.body(null, 304, headers);
+    if (isCurrent(c.req.raw.headers, { etag, changedAt: resource.changedAt }))
+      return c.body(null, 304, headers);
 
     const { body, gzip } = await this.#rendered(id, resource);
     const chosen = zipped && gzip ? gzip : body;

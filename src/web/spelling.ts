@@ -14,7 +14,8 @@ export const oneSpelling: MiddlewareHandler = (c, next) => {
 /** The path as it should be; `undefined` where it cannot be read. */
 function spelt(path: string): string | undefined {
   const parts = path.split("/").slice(1).map(decoded);
-  if (parts.includes(undefined)) return undefined;
+  // A path that begins with two slashes would, as a redirect, be the name of another host.
+  if (parts.includes(undefined) || (parts.length > 1 && parts[0] === "")) return undefined;
   const names = parts as string[];
   if (names.length > 1 && names.at(-1) === "" && names.at(-2) !== "feed") names.pop();
   const [first = ""] = names;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isCurrent, lastModified } from "../../src/web/conditional.ts";
 
-const validators = { etag: '"v1"', lastModified: new Date("2026-08-10T09:00:00Z") };
+const validators = { etag: '"v1"', changedAt: new Date("2026-08-10T09:00:00.300Z") };
 
 const cases: readonly (readonly [what: string, headers: Record<string, string>, current: boolean])[] = [
   ["no condition", {}, false],
@@ -49,11 +49,13 @@ describe("Last-Modified", () => {
 
   test("is the second of the change once that is over", () => {
     const shown = lastModified(changedAt, new Date("2026-08-10T09:00:01.000Z"));
-    assert.equal(shown.toISOString(), "2026-08-10T09:00:00.000Z");
+    assert.equal(shown, "Mon, 10 Aug 2026 09:00:00 GMT");
+    assert.equal(isCurrent(new Headers({ "if-modified-since": shown }), { etag: "", changedAt }), true);
   });
 
-  test("is the second before while another change can still fall into it", () => {
+  test("is the second before while another change can still fall into it, and that is never current", () => {
     const shown = lastModified(changedAt, new Date("2026-08-10T09:00:00.999Z"));
-    assert.equal(shown.toISOString(), "2026-08-10T08:59:59.000Z");
+    assert.equal(shown, "Mon, 10 Aug 2026 08:59:59 GMT");
+    assert.equal(isCurrent(new Headers({ "if-modified-since": shown }), { etag: "", changedAt }), false);
   });
 });
