@@ -5,7 +5,7 @@
  */
 import { SaxesParser, type SaxesAttributePlain, type SaxesTagPlain, type XMLDecl } from "saxes";
 import { StreamError } from "./errors.ts";
-import { bind, checkUri, resolve, splitName, type Binding } from "./namespaces.ts";
+import { bind, checkName, checkUri, resolve, splitName, type Binding } from "./namespaces.ts";
 import type { ParserEvent, ParserLimits } from "./parser.ts";
 import { Element } from "./xml.ts";
 
@@ -75,6 +75,8 @@ export class Assembler {
   // The text being read: how much came before it, where the current stanza begins in it, and its bytes so far.
   #text = "";
   #ascii = true;
+  /** Whether all of the current stanza has been ASCII so far, as names nearly always are. */
+  #plain = true;
   #fed = 0;
   #start = 0;
   #carried = 0;
@@ -117,6 +119,7 @@ export class Assembler {
     this.#events = events;
     this.#text = text;
     this.#ascii = ascii;
+    this.#plain = ascii && (this.#plain || this.idle);
     this.#start = this.idle ? skipWhite(text, 0) : 0;
     try {
       this.#saxes.write(text);
@@ -167,6 +170,7 @@ export class Assembler {
     const limits = this.#limits;
     if (++this.#attributes > limits.attributes) exceeded("attributes of an element", limits.attributes);
     if (name.length > limits.nameLength) exceeded("characters in a name", limits.nameLength);
+    if (!this.#plain) checkName(name);
     if (value.length > limits.attributeLength) exceeded("characters in an attribute", limits.attributeLength);
     if (name !== "xml:lang" && (name === "xmlns" || name.includes(":")))
       (this.#qualified ??= []).push(attribute);
@@ -179,6 +183,7 @@ export class Assembler {
     if (outer === afterClose) throw new StreamError("not-well-formed", "The stream has been closed");
     if (depth > this.#limits.depth) exceeded("elements inside each other", this.#limits.depth);
     if (name.length > this.#limits.nameLength) exceeded("characters in a name", this.#limits.nameLength);
+    if (!this.#plain) checkName(name);
     const attrs = this.#attrs;
     let xmlns = this.#defaults[outer] ?? "";
     let bindings = this.#bindings[outer];

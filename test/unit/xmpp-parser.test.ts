@@ -111,6 +111,7 @@ describe("canonical form", () => {
   });
 
   test("keeps the prefix of an attribute, declared beside it", () => {
+    same("<é ü='1'/>", '<é ü="1"/>');
     same("<a xml:lang='de'/>", '<a xml:lang="de"/>');
     same("<a xmlns:p='urn:p'><b p:x='1' x='2'/></a>", '<a><b x="2" p:x="1" xmlns:p="urn:p"/></a>');
   });
@@ -180,6 +181,8 @@ describe("refused", () => {
       "<a xmlns:p='http://www.w3.org/XML/1998/namespace'/>",
       "<a xmlns='http://www.w3.org/2000/xmlns/'/>",
       "<a xmlns:xmlns='urn:a'/>",
+      "<a xmlns='urn:a&#10;b'/>",
+      "<a xmlns:p='urn:a b'/>",
       "<a>\u0000</a>",
       "<a>\u0008</a>",
       "<a>\ufffe</a>",
@@ -193,6 +196,8 @@ describe("refused", () => {
       "<?xml version='1.0'?>",
       "<!ELEMENT a ANY>",
     ],
+    // Well-formed by the fifth edition of XML 1.0, but not by the fourth, which is what expat knows.
+    "policy-violation": ["<a😀/>", "<a \ud7ff='1'/>", "<a>é<b\u0131\u20ac/></a>"],
     "bad-format": ["hello", "<a/>hello<b/>", "<![CDATA[ ]]>", "&lt;", "&#32;<a/>", "\u00a0"],
   };
   for (const [condition, documents] of Object.entries(refused)) {
