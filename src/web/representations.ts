@@ -49,9 +49,7 @@ export class Representations {
   /** 304 before any work where the client is up to date, else the representation, from memory where it can be. */
   async answer(c: Context, resource: Resource): Promise<Response> {
     const hash = createHash("sha256");
-    hash.update(
-      JSON.stringify([this.#version, resource.key, resource.changes, resource.changedAt.getTime()]),
-    );
+    hash.update(JSON.stringify([this.#version, resource.key, resource.changes]));
     const id = hash.digest("base64url").slice(0, 22);
     const zipped = acceptsGzip(c.req.header("accept-encoding"));
     // Strong validators tell encodings apart (RFC 9110 §8.8.3.3).

@@ -250,15 +250,16 @@ describe("caching", () => {
     const author = jid("ana");
     const old = await post("ana", "Old #tea");
     await post("ana", "New #tea");
+    const lists = [...feeds, "/", "/@ana", "/tag/tea"];
     const changes = [
       () => post("ana", "Newer #tea"),
       () => node.posts.edit({ author, id: old.id, text: "Older #tea" }),
       () => node.posts.remove({ author, id: old.id }),
     ];
     for (const change of changes) {
-      const before = await Promise.all(feeds.map(async (path) => (await get(path)).headers));
+      const before = await Promise.all(lists.map(async (path) => (await get(path)).headers));
       await change();
-      for (const [i, path] of feeds.entries()) {
+      for (const [i, path] of lists.entries()) {
         const headers = before[i]!;
         const byTag = await get(path, { "if-none-match": headers.get("etag")! });
         assert.equal(byTag.status, 200, path);
