@@ -6,7 +6,7 @@
 import type { Logger } from "../log.ts";
 import type { Router } from "../server/router.ts";
 import type { Session } from "../server/session.ts";
-import { capsHash, isCapsAlgorithm } from "../xmpp/caps.ts";
+import { capsHash, isCapsAlgorithm, type CapsAlgorithm } from "../xmpp/caps.ts";
 import type { Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { attr, child, children, xml, type Element } from "../xmpp/xml.ts";
@@ -37,6 +37,8 @@ interface Entry extends Resource {
   readonly heardBy: Set<string>;
   /** Which capabilities it showed last; answers about earlier ones come too late. */
   key: string | undefined;
+  /** Under which node its client describes them. */
+  node: string | undefined;
 }
 
 /** `added`: what the resource newly wants, of these accounts, or (a session of ours) of all that it may hear. */
@@ -92,16 +94,15 @@ export class Capabilities {
     const key = hash ? `${hash} ${ver}` : `legacy ${node} ${ver} ${ext}`;
     if (entry.key === key) return;
     entry.key = key;
+    entry.node = hash ? `${node}#${ver}` : undefined;
     const known = this.#recall(key);
     if (known) return this.#want(entry, known);
+    // Tasks of their own: nobody's stanza waits for a client's answer.
+    if (!hash || !isCapsAlgorithm(hash)) return void this.#askAlone(entry, key, account);
     const waiting = this.#waiting.get(key);
-    if (waiting) {
-      waiting.push(entry);
-      return;
-    }
+    if (waiting) return void waiting.push(entry);
     this.#waiting.set(key, [entry]);
-    // A task of its own: nobody's stanza waits for a client's answer.
-    void this.#learn(key, c, account);
+    void this.#verify(key, hash, ver, account);
   }
 
   /** The resource is gone, or no longer shows its presence to `account`. */
@@ -118,7 +119,14 @@ export class Capabilities {
   }
 
   #add(jid: Jid, session: Session | undefined): Entry {
-    const entry: Entry = { jid, session, wants: nothing, heardBy: new Set(), key: undefined };
+    const entry: Entry = {
+      jid,
+      session,
+      wants: nothing,
+      heardBy: new Set(),
+      key: undefined,
+      node: undefined,
+    };
     const resources = this.#resources.get(jid.bare);
     if (resources) resources.set(jid.resource, entry);
     else this.#resources.set(jid.bare, new Map([[jid.resource, entry]]));
@@ -131,20 +139,28 @@ export class Capabilities {
     return entry;
   }
 
+  /** What cannot be verified: §5.4 and the legacy format (§4). */
+  async #askAlone(entry: Entry, key: string, account: string): Promise<void> {
+    const query = await this.#ask(entry, account);
+    if (query && entry.key === key) this.#want(entry, wantsOf(query));
+  }
+
   /** Asks those who show the hash, one after the other, until an answer fits it. */
-  async #learn(key: string, c: Element, account: string): Promise<void> {
-    const { hash, node, ver } = c.attrs as Record<string, string | undefined>;
+  async #verify(key: string, hash: CapsAlgorithm, ver: string | undefined, account: string): Promise<void> {
     const waiting = this.#waiting.get(key)!;
+    const silent: Entry[] = [];
     for (let entry = waiting.shift(); entry; entry = waiting.shift()) {
       if (entry.key !== key) continue;
-      const [heardBy = account] = entry.heardBy;
-      const from = entry.session?.account ?? heardBy;
-      const query = await this.#ask(from, entry.jid, hash ? `${node}#${ver}` : undefined);
-      if (!query) continue;
+      const query = await this.#ask(entry, account);
+      if (!query) {
+        silent.push(entry);
+        continue;
+      }
       const wants = wantsOf(query);
-      if (hash && isCapsAlgorithm(hash) && capsHash(query, hash) === ver) {
+      if (capsHash(query, hash) === ver) {
         this.#remember(key, wants);
-        for (const one of [entry, ...waiting.splice(0)]) if (one.key === key) this.#want(one, wants);
+        for (const one of [entry, ...silent, ...waiting.splice(0)])
+          if (one.key === key) this.#want(one, wants);
         break;
       }
       if (entry.key === key) this.#want(entry, wants);
@@ -152,9 +168,10 @@ export class Capabilities {
     this.#waiting.delete(key);
   }
 
-  /** The disco#info of a client; `undefined` where it gives none. */
-  async #ask(from: string, to: Jid, node: string | undefined): Promise<Element | undefined> {
-    const query = xml("query", { xmlns: NS.discoInfo, ...(node === undefined ? {} : { node }) });
+  /** The disco#info of a client, asked from an account that hears it; `undefined` where it gives none. */
+  async #ask({ jid: to, session, heardBy, node }: Entry, account: string): Promise<Element | undefined> {
+    const [from = account] = session ? [session.account] : heardBy;
+    const query = xml("query", { xmlns: NS.discoInfo, node });
     try {
       const reply = await this.#router.request(xml("iq", { type: "get", from, to: to.full }, query));
       return attr(reply, "type") === "result" ? child(reply, "query", NS.discoInfo) : undefined;
