@@ -18,7 +18,7 @@ export const ProblemPage = ({ site, status, heading, text, link }: ProblemProps)
       <p class="status">{status}</p>
       <h1>{heading}</h1>
       <p>{text}</p>
-      <p>
+      <p class="way-out">
         <a href={link?.href ?? "/"}>{link?.text ?? `To the front page of ${site.name}`}</a>
       </p>
     </main>
