@@ -152,22 +152,15 @@ export class Router {
 
   /** The way in: a service, an account's stages and then its resources, or another domain. */
   #arrive(stanza: Element, from: Jid, to: Jid, session: Session | undefined): Done {
-    if (to.domain !== this.#options.domain || to.local === "") {
-      const service = this.#options.registry.services.get(to.bare);
-      if (service)
-        return this.#serve(service, { stanza, direction: "in", from, to, account: to.bare, session });
-      if (to.domain !== this.#options.domain) throw new StanzaError("remote-server-not-found");
-      // RFC 6121 §8.5.1 by analogy: nobody reads what is written to the server itself.
-      if (stanza.name === "message") throw new StanzaError("service-unavailable");
-      return;
-    }
+    const { domain, registry, sessions, accountExists } = this.#options;
     const passage: Passage = { stanza, direction: "in", from, to, account: to.bare, session };
-    const service = this.#options.registry.services.get(to.bare);
+    const service = registry.services.get(to.bare);
     if (service) return this.#serve(service, passage);
-    if (this.#options.sessions.has(to.bare)) return this.#enter(passage);
-    return this.#options
-      .accountExists(to.local)
-      .then((exists) => (exists ? this.#enter(passage) : this.#missing(passage)));
+    if (to.domain !== domain) throw new StanzaError("remote-server-not-found");
+    // Nobody reads what is written to the server itself.
+    if (to.local === "") return this.#missing(passage);
+    if (sessions.has(to.bare)) return this.#enter(passage);
+    return accountExists(to.local).then((exists) => (exists ? this.#enter(passage) : this.#missing(passage)));
   }
 
   /** RFC 6121 §8.5.1: to an account that is not there; the same answers as one without resources gives to a stranger. */
