@@ -26,6 +26,7 @@ export const Layout = ({ site, head, children }: LayoutProps) => (
         {head.canonical && <link rel="canonical" href={head.canonical} />}
         {head.feeds && <FeedLinks feeds={head.feeds} />}
         {head.xmpp && <link rel="alternate" href={head.xmpp} />}
+        {head.previous && <link rel="prev" href={head.previous} />}
         {head.next && <link rel="next" href={head.next} />}
         {head.og?.map(([property, content]) => (
           <meta property={property} content={content} />

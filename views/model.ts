@@ -24,6 +24,8 @@ export interface Head {
   readonly feeds?: Feeds;
   /** The same thing over XMPP (RFC 5122). */
   readonly xmpp?: string;
+  /** The pages of the list beside this one. */
+  readonly previous?: string;
   readonly next?: string;
   /** OpenGraph's type with its own properties. */
   readonly og?: readonly (readonly [property: string, content: string])[];
@@ -75,8 +77,6 @@ export interface PostView {
 /** One page of a list of posts, newest first. */
 export interface PostPage {
   readonly posts: readonly PostView[];
-  /** Towards older posts. */
+  readonly newer: string | undefined;
   readonly older: string | undefined;
-  /** Back to the newest ones; set on every page but the first. */
-  readonly newest: string | undefined;
 }

@@ -17,9 +17,13 @@ export const Posts = ({ page, byline }: PostsProps) => (
         </li>
       ))}
     </ol>
-    {(page.older ?? page.newest) && (
+    {(page.newer ?? page.older) && (
       <nav class="pager" aria-label="Pages">
-        {page.newest && <a href={page.newest}>← Newest posts</a>}
+        {page.newer && (
+          <a rel="prev" href={page.newer}>
+            ← Newer posts
+          </a>
+        )}
         {page.older && (
           <a class="older" rel="next" href={page.older}>
             Older posts →

@@ -4,7 +4,7 @@ import type { Config } from "../config.ts";
 import type { Events } from "../events.ts";
 import type { Item, PubSubEvents, PubSubNode } from "../pubsub/events.ts";
 import type { PubSub } from "../pubsub/pubsub.ts";
-import { postStore, type PostAudience, type PostRow } from "../store/posts.ts";
+import { postStore, type PostAudience, type PostPosition, type PostRow } from "../store/posts.ts";
 import type { Store } from "../store/store.ts";
 import { generatorElement } from "../xmpp/atom.ts";
 import { StanzaError } from "../xmpp/errors.ts";
@@ -70,6 +70,14 @@ export interface PostList {
   /** The `next` of the page before. */
   readonly before?: string | undefined;
   readonly limit: number;
+}
+
+export interface PostPage {
+  readonly posts: readonly Post[];
+  /** The `before` of the page with older posts. */
+  readonly next: string | undefined;
+  /** The `before` of the page with newer posts; "" where that is the first, which has none itself. */
+  readonly previous: string | undefined;
 }
 
 export class Posts {
@@ -156,25 +164,19 @@ export class Posts {
     return isShown ? postFrom(row) : undefined;
   }
 
-  /** Posts, newest first, and where the next page begins. `item-not-found` for a `before` that we did not give out. */
-  async page({
-    author,
-    tag,
-    viewer,
-    before,
-    limit,
-  }: PostList): Promise<{ posts: Post[]; next: string | undefined }> {
+  /** Posts, newest first, and the pages beside them. `item-not-found` for a `before` that we did not give out. */
+  async page({ author, tag, viewer, before, limit }: PostList): Promise<PostPage> {
     const size = Math.min(Math.max(limit, 1), pageMaximum);
-    const rows = await this.#rows.page({
-      author,
-      tag,
-      audience: await this.#audience(viewer, author),
-      before: before === undefined ? undefined : parseCursor(before),
-      limit: size + 1,
-    });
+    const audience = await this.#audience(viewer, author);
+    const cursor = before === undefined ? undefined : parseCursor(before);
+    const rows = await this.#rows.page({ author, tag, audience, before: cursor, limit: size + 1 });
     const posts = rows.slice(0, size);
     const last = rows.length > size ? posts.at(-1) : undefined;
-    return { posts: posts.map(postFrom), next: last && `${last.publishedAt.getTime()}-${last.id}` };
+    const page = { posts: posts.map(postFrom), next: last && cursorOf(last) };
+    if (!cursor) return { ...page, previous: undefined };
+    const after = posts[0] ?? cursor;
+    const newer = await this.#rows.page({ author, tag, audience, before: undefined, after, limit: size + 1 });
+    return { ...page, previous: newer[size] ? cursorOf(newer[size]) : "" };
   }
 
   /** How often a feed has changed, and when it last did, deletions included; `undefined` where nothing ever was in it. */
@@ -274,7 +276,9 @@ const postFrom = ({ language, deletedAt, ...row }: PostRow): Post => ({
   deletedAt: deletedAt ?? undefined,
 });
 
-function parseCursor(cursor: string): { publishedAt: Date; id: string } {
+const cursorOf = ({ publishedAt, id }: PostPosition): string => `${publishedAt.getTime()}-${id}`;
+
+function parseCursor(cursor: string): PostPosition {
   const [, time, id] = /^(\d{1,15})-(.+)$/.exec(cursor) ?? [];
   if (time === undefined || id === undefined) {
     throw new StanzaError("item-not-found", { text: "There is no such page" });

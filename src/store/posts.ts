@@ -1,5 +1,5 @@
 /** Posts: the second shape of the items of `urn:xmpp:microblog:0`, their tags, and what feeds need to know of them. */
-import { and, desc, eq, inArray, isNotNull, isNull, or, sql, type SQL } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNotNull, isNull, or, sql, type SQL } from "drizzle-orm";
 import type { Schema } from "./schema.ts";
 import type { Store } from "./store.ts";
 
@@ -16,9 +16,13 @@ export interface PostQuery {
   readonly tag: string | undefined;
   readonly audience: PostAudience;
   /** Only posts that sort behind this one. */
-  readonly before: { readonly publishedAt: Date; readonly id: string } | undefined;
+  readonly before: PostPosition | undefined;
+  /** Only posts that sort before this one, those next to it first. */
+  readonly after?: PostPosition | undefined;
   readonly limit: number;
 }
+
+export type PostPosition = Pick<PostRow, "publishedAt" | "id">;
 
 /** Rows that one statement names; SQLite bounds its parameters. */
 const chunkSize = 500;
@@ -65,7 +69,7 @@ export const postStore = ({ db, t: { posts, postTags, postMessages, feedChanges,
     return [...new Set(changed.flatMap(({ tags }) => tags))];
   },
 
-  async page({ author, tag, audience, before, limit }: PostQuery): Promise<PostRow[]> {
+  async page({ author, tag, audience, before, after, limit }: PostQuery): Promise<PostRow[]> {
     const visible: (SQL | undefined)[] = [];
     if (audience.public) visible.push(eq(posts.public, true));
     if (audience.authors.length > 0) visible.push(inArray(posts.author, [...audience.authors]));
@@ -77,6 +81,7 @@ export const postStore = ({ db, t: { posts, postTags, postMessages, feedChanges,
       author === undefined ? undefined : eq(tag === undefined ? posts.author : postTags.author, author),
       tag === undefined ? undefined : eq(postTags.tag, tag),
       before && sql`(${key[0]}, ${key[1]}) < (${before.publishedAt.getTime()}, ${before.id})`,
+      after && sql`(${key[0]}, ${key[1]}) > (${after.publishedAt.getTime()}, ${after.id})`,
     );
     const query =
       tag === undefined
@@ -87,7 +92,7 @@ export const postStore = ({ db, t: { posts, postTags, postMessages, feedChanges,
             .innerJoin(posts, and(eq(posts.author, postTags.author), eq(posts.id, postTags.postId)));
     const rows = await query
       .where(where)
-      .orderBy(...key.map((column) => desc(column!)))
+      .orderBy(...key.map((column) => (after ? asc(column!) : desc(column!))))
       .limit(limit);
     return rows.map((row) => row.posts);
   },

@@ -27,9 +27,9 @@ export type FeedFormat = (typeof feedFormats)[number];
 
 export const feedPath = (listing: Listing, format: FeedFormat): string => `${folder(listing)}/feed.${format}`;
 
-/** The same list from an older post on. */
-export const before = (path: string, cursor: string): string =>
-  `${path}?before=${encodeURIComponent(cursor)}`;
+/** A page of a list; the first one has no cursor. */
+export const pagePath = (path: string, cursor: string | undefined): string =>
+  cursor ? `${path}?before=${encodeURIComponent(cursor)}` : path;
 
 function folder({ author, tag }: { author?: string | undefined; tag?: string | undefined }): string {
   return (

@@ -16,6 +16,7 @@ export function atom(feed: Feed): string {
       { rel: "alternate", type: "text/html", href: feed.home },
       ...(feed.uri ? [{ rel: "alternate", href: feed.uri }] : []),
       { rel: "first", href: feed.first },
+      ...(feed.previous ? [{ rel: "previous", href: feed.previous }] : []),
       ...(feed.next ? [{ rel: "next", href: feed.next }] : []),
     ],
     generator: { name: "Pipit" },

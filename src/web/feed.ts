@@ -1,15 +1,15 @@
 /** A feed before it takes a form: the same facts for Atom, RSS and JSON Feed, with absolute addresses throughout. */
 import { createHash } from "node:crypto";
-import type { Post } from "../domain/posts.ts";
+import type { Post, PostPage } from "../domain/posts.ts";
 import { oneLine } from "../domain/post-text.ts";
 import { legalText } from "../xmpp/xml.ts";
 import {
   avatarPath,
-  before,
   feedPath,
   blogUri,
   listingPath,
   localOf,
+  pagePath,
   personPath,
   postPath,
   postUri,
@@ -54,7 +54,8 @@ export interface Feed {
   readonly home: string;
   readonly self: string;
   readonly first: string;
-  /** The page with the posts before these (RFC 5005 §3). */
+  /** The pages with newer and with older posts (RFC 5005 §3). */
+  readonly previous: string | undefined;
   readonly next: string | undefined;
   readonly icon: string;
   /** Set where all of it is one person's. */
@@ -64,7 +65,7 @@ export interface Feed {
   readonly entries: readonly FeedEntry[];
 }
 
-export interface FeedPage {
+export interface FeedPage extends PostPage {
   readonly domain: string;
   /** The `url` setting. */
   readonly base: string;
@@ -73,8 +74,6 @@ export interface FeedPage {
   readonly format: FeedFormat;
   readonly updated: Date;
   readonly cursor: string | undefined;
-  readonly next: string | undefined;
-  readonly posts: readonly Post[];
 }
 
 export function feedOf(page: FeedPage): Feed {
@@ -85,9 +84,10 @@ export function feedOf(page: FeedPage): Feed {
     title: listingTitle(page.domain, listing),
     description: listingDescription(page.domain, listing),
     home: base + listingPath(listing),
-    self: base + (cursor === undefined ? path : before(path, cursor)),
+    self: base + pagePath(path, cursor),
     first: base + path,
-    next: page.next === undefined ? undefined : base + before(path, page.next),
+    previous: page.previous === undefined ? undefined : base + pagePath(path, page.previous),
+    next: page.next === undefined ? undefined : base + pagePath(path, page.next),
     icon: base + page.icon,
     author: listing.author === undefined ? undefined : feedAuthor(listing.author, base),
     uri: listing.author === undefined ? undefined : blogUri(listing.author),

@@ -50,17 +50,13 @@ export function feeds({ config, posts, listings, representations, assets }: Feed
       const { type, write } = forms[format];
       return representations.answer(c, {
         type,
-        key: [feedPath(listing, format), cursor ?? ""],
+        key: [feedPath(listing, format), cursor],
         changes,
         changedAt,
         cacheControl,
         headers: openHeaders,
         async render() {
-          const page = await posts.page({
-            ...listing,
-            limit: pageSize,
-            ...(cursor !== undefined && { before: cursor }),
-          });
+          const page = await posts.page({ ...listing, before: cursor, limit: pageSize });
           return write(feedOf({ domain, base, icon, listing, format, updated: changedAt, cursor, ...page }));
         },
       });

@@ -1,9 +1,9 @@
 /** The heads of the pages: what search engines, previews, feed readers and XMPP clients find there. */
 import type { Head } from "../../views/model.ts";
-import type { Post } from "../domain/posts.ts";
+import type { Post, PostPage } from "../domain/posts.ts";
 import { headline, oneLine } from "../domain/post-text.ts";
 import {
-  avatarPath, before, blogUri, listingPath, localOf, personPath, postPath, postUri, type Listing,
+  avatarPath, blogUri, listingPath, localOf, pagePath, personPath, postPath, postUri, type Listing,
 } from "./addresses.ts"; // prettier-ignore
 import { articleOf } from "./article.ts";
 import { listingDescription, listingTitle } from "./feed.ts";
@@ -17,18 +17,19 @@ export interface HeadPlace {
   readonly image: string;
 }
 
-export interface ListingPosition {
-  readonly cursor: string | undefined;
-  readonly next: string | undefined;
-}
-
-export function listingHead(listing: Listing, { cursor, next }: ListingPosition, place: HeadPlace): Head {
+/** `cursor` is that of the page itself. */
+export function listingHead(
+  listing: Listing,
+  cursor: string | undefined,
+  { previous, next }: PostPage,
+  place: HeadPlace,
+): Head {
   const { domain, base } = place;
   const { author, tag } = listing;
   const path = listingPath(listing);
   const title = listingTitle(domain, listing);
   const description = listingDescription(domain, listing);
-  const url = base + (cursor === undefined ? path : before(path, cursor));
+  const url = base + pagePath(path, cursor);
   const isProfile = author !== undefined && tag === undefined;
   return {
     title,
@@ -36,7 +37,8 @@ export function listingHead(listing: Listing, { cursor, next }: ListingPosition,
     canonical: url,
     feeds: feedsOf(title, listing),
     ...(author !== undefined && { xmpp: blogUri(author) }),
-    ...(next !== undefined && { next: base + before(path, next) }),
+    ...(previous !== undefined && { previous: base + pagePath(path, previous) }),
+    ...(next !== undefined && { next: base + pagePath(path, next) }),
     og: [
       ...openGraph({ title, description, url, type: isProfile ? "profile" : "website" }, place),
       ...(isProfile ? ([["profile:username", localOf(author)]] as const) : []),

@@ -8,7 +8,7 @@ import { WelcomePage } from "../../views/welcome.tsx";
 import type { Config } from "../config.ts";
 import type { Accounts } from "../domain/accounts.ts";
 import type { Post, Posts } from "../domain/posts.ts";
-import { before, listingPath, localOf, type Listing } from "./addresses.ts";
+import { listingPath, localOf, pagePath, type Listing } from "./addresses.ts";
 import type { Assets } from "./assets.ts";
 import { avatar } from "./avatar.ts";
 import { listingHead, postHead } from "./heads.ts";
@@ -46,7 +46,7 @@ export function pages({ config, site, accounts, posts, listings, representations
     const cursor = c.req.query("before");
     return representations.answer(c, {
       type: html,
-      key: ["page", listingPath(listing), cursor ?? "", tick.toISOString()],
+      key: ["page", listingPath(listing), cursor, tick.toISOString()],
       changes,
       changedAt: tick > changedAt ? tick : changedAt,
       cacheControl,
@@ -57,18 +57,14 @@ export function pages({ config, site, accounts, posts, listings, representations
   async function renderListing(listing: Listing, cursor: string | undefined, now: Date): Promise<string> {
     const { author, tag } = listing;
     const path = listingPath(listing);
-    const found = await posts.page({
-      ...listing,
-      limit: pageSize,
-      ...(cursor !== undefined && { before: cursor }),
-    });
+    const found = await posts.page({ ...listing, before: cursor, limit: pageSize });
     const scope = author === undefined ? {} : { author };
     const page = {
       posts: found.posts.map((post) => postView(post, { base, scope, whole: false, now })),
-      older: found.next === undefined ? undefined : before(path, found.next),
-      newest: cursor === undefined ? undefined : path,
+      newer: found.previous === undefined ? undefined : pagePath(path, found.previous),
+      older: found.next === undefined ? undefined : pagePath(path, found.next),
     };
-    const head = listingHead(listing, { cursor, next: found.next }, place);
+    const head = listingHead(listing, cursor, found, place);
     if (author !== undefined && tag === undefined) {
       return String(<ProfilePage site={site} head={head} person={personView(author)} page={page} />);
     }

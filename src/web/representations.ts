@@ -9,7 +9,7 @@ import { isCurrent, lastModified } from "./conditional.ts";
 export interface Resource {
   readonly type: string;
   /** Everything that tells its representation from others: the kind of thing, the scope, the page. */
-  readonly key: readonly string[];
+  readonly key: readonly (string | undefined)[];
   /** Grows with each change of the content. */
   readonly changes: number;
   readonly changedAt: Date;

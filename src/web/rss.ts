@@ -27,6 +27,7 @@ export function rss(feed: Feed): string {
     objects: [
       link("self", feed.self),
       link("first", feed.first),
+      ...(feed.previous ? [link("previous", feed.previous)] : []),
       ...(feed.next ? [link("next", feed.next)] : []),
     ] as unknown as Record<string, unknown>,
   });

@@ -63,6 +63,7 @@ describe("addresses", () => {
   test("with a cursor that was never given out are bad requests", async (t) => {
     const { get, post } = await site(t, ["ana"]);
     await post("ana", "One");
+    for (const path of ["/", "/feed.atom"]) assert.equal((await get(path)).status, 200);
     for (const path of ["/", "/@ana", "/feed.atom", "/@ana/feed.json"]) {
       for (const cursor of ["", "x", "%00", "99999999999999999999-x"]) {
         assert.equal((await get(`${path}?before=${cursor}`)).status, 400, `${path} ${cursor}`);

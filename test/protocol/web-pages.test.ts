@@ -88,25 +88,41 @@ describe("a profile", () => {
     assert.match(page, /The end\./);
   });
 
-  test("goes on behind twenty posts", async (t) => {
+  test("goes on behind twenty posts, and leads back", async (t) => {
     const { read, get, post } = await site(t, ["ana"]);
-    for (let i = 1; i <= 25; i++) await post("ana", `Number ${i}.`);
-    const seen: string[] = [];
-    let next: string | undefined = "/@ana";
-    let pages = 0;
-    while (next !== undefined) {
-      const page: string = await read(next);
-      seen.push(...[...page.matchAll(/Number (\d+)\./g)].map(([, number]) => number!));
-      const link: string | undefined = links(page).find((one) => one.startsWith("next"));
-      assert.equal(page.includes('rel="next" href'), link !== undefined);
-      next = link?.split(`  ${base}`)[1];
-      pages += 1;
-    }
-    assert.equal(pages, 2);
+    for (let i = 1; i <= 45; i++) await post("ana", `Number ${i}.`);
+    const numbers = (page: string) =>
+      [...page.matchAll(/Number (\d+)\./g)].map(([, number]) => Number(number));
+    const beside = (page: string, rel: string) => {
+      const [inHead] = elements(page, "link").filter((link) => link["rel"] === rel);
+      const [inText] = elements(page, "a").filter((link) => link["rel"] === rel);
+      assert.equal(inHead?.["href"], inText && base + inText["href"]);
+      return inText?.["href"];
+    };
+    const walk = async (from: string, rel: string) => {
+      const visited: string[] = [];
+      const seen: number[][] = [];
+      for (let path: string | undefined = from; path !== undefined;) {
+        const page: string = await read(path);
+        visited.push(path);
+        seen.push(numbers(page));
+        path = beside(page, rel);
+      }
+      return { visited, seen };
+    };
+
+    const down = await walk("/@ana", "next");
     assert.deepEqual(
-      seen,
-      Array.from({ length: 25 }, (_, i) => String(25 - i)),
+      down.seen.map((page) => page.length),
+      [20, 20, 5],
     );
+    assert.deepEqual(
+      down.seen.flat(),
+      Array.from({ length: 45 }, (_, i) => 45 - i),
+    );
+    const up = await walk(down.visited.at(-1)!, "prev");
+    assert.deepEqual(up.visited, down.visited.toReversed());
+    assert.deepEqual(up.seen, down.seen.toReversed());
     assert.equal((await get("/@ana?before=nonsense")).status, 400);
   });
 });

@@ -41,6 +41,7 @@ const feed = (posts: readonly Post[], about: Partial<Parameters<typeof feedOf>[0
     format: "atom",
     updated: changedAt,
     cursor: undefined,
+    previous: undefined,
     next: undefined,
     posts,
     ...about,
@@ -146,6 +147,7 @@ describe("Atom", () => {
   const document = parse(
     atom(
       feed([post({ language: "de" })], {
+        previous: "",
         next: "1-b",
         cursor: "2-a",
         listing: { author: "ana@example.org" },
@@ -160,6 +162,7 @@ describe("Atom", () => {
       `alternate ${base}/@ana`,
       "alternate xmpp:ana@example.org?;node=urn:xmpp:microblog:0",
       `first ${base}/@ana/feed.atom`,
+      `previous ${base}/@ana/feed.atom`,
       `next ${base}/@ana/feed.atom?before=1-b`,
     ]);
   });
