@@ -1,5 +1,6 @@
 /** When the last available resource of an account went away, and what it said (RFC 6121 §4.3.2, XEP-0012). */
-import { eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
+import { prepared } from "./prepared.ts";
 import type { Store } from "./store.ts";
 
 export interface LastSeen {
@@ -7,14 +8,22 @@ export interface LastSeen {
   readonly status: string | null;
 }
 
-export const lastSeenStore = ({ db, t, transaction }: Store) => ({
+// Asked for each contact who is away, whenever somebody logs in.
+const findLastSeen = prepared(({ db, t: { lastSeen } }) =>
+  db
+    .select()
+    .from(lastSeen)
+    .where(eq(lastSeen.account, sql.placeholder("account")))
+    .prepare(),
+);
+
+export const lastSeenStore = (store: Store) => ({
   async find(account: string): Promise<LastSeen | undefined> {
-    const [row] = await db.select().from(t.lastSeen).where(eq(t.lastSeen.account, account));
-    return row;
+    return findLastSeen(store).get({ account });
   },
 
   put: (account: string, seen: LastSeen): Promise<void> =>
-    transaction(async ({ db, t }) => {
+    store.transaction(async ({ db, t }) => {
       await db
         .insert(t.lastSeen)
         .values({ account, ...seen })
@@ -22,7 +31,7 @@ export const lastSeenStore = ({ db, t, transaction }: Store) => ({
     }),
 
   remove: (account: string): Promise<void> =>
-    transaction(async ({ db, t }) => {
+    store.transaction(async ({ db, t }) => {
       await db.delete(t.lastSeen).where(eq(t.lastSeen.account, account));
     }),
 });

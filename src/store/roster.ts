@@ -3,6 +3,7 @@
  * What writes is used inside a transaction.
  */
 import { and, asc, count, desc, eq, lte, sql } from "drizzle-orm";
+import { prepared } from "./prepared.ts";
 import type { Subscription } from "./schema.ts";
 import type { Store } from "./store.ts";
 
@@ -18,9 +19,41 @@ export interface RosterRow {
   readonly version: number;
 }
 
-export const rosterStore = ({ db, t }: Store) => {
-  const { rosters, rosterItems: items, subscriptionRequests: requests } = t;
-  const itemOf = (account: string, jid: string) => and(eq(items.account, account), eq(items.jid, jid));
+// Read at each login: an account's own rows, and one item of every contact who is away.
+const findItem = prepared(({ db, t: { rosterItems: items } }) =>
+  db
+    .select()
+    .from(items)
+    .where(and(eq(items.account, sql.placeholder("account")), eq(items.jid, sql.placeholder("jid"))))
+    .prepare(),
+);
+const findVersions = prepared(({ db, t: { rosters } }) =>
+  db
+    .select()
+    .from(rosters)
+    .where(eq(rosters.account, sql.placeholder("account")))
+    .prepare(),
+);
+const listItems = prepared(({ db, t: { rosterItems: items } }) =>
+  db
+    .select()
+    .from(items)
+    .where(eq(items.account, sql.placeholder("account")))
+    .orderBy(asc(items.version))
+    .prepare(),
+);
+const listRequests = prepared(({ db, t: { subscriptionRequests: requests } }) =>
+  db
+    .select()
+    .from(requests)
+    .where(eq(requests.account, sql.placeholder("account")))
+    .orderBy(asc(requests.receivedAt))
+    .prepare(),
+);
+
+export const rosterStore = (store: Store) => {
+  const { db } = store;
+  const { rosters, rosterItems: items, subscriptionRequests: requests } = store.t;
   const requestOf = (account: string, jid: string) =>
     and(eq(requests.account, account), eq(requests.jid, jid));
   const removedOf = (account: string) => and(eq(items.account, account), eq(items.removed, true));
@@ -28,17 +61,16 @@ export const rosterStore = ({ db, t }: Store) => {
   return {
     /** The last version given, and the one from which on every removal is among the rows. */
     async versions(account: string): Promise<{ version: number; completeSince: number }> {
-      const [row] = await db.select().from(rosters).where(eq(rosters.account, account));
-      return row ?? { version: 0, completeSince: 0 };
+      return findVersions(store).get({ account }) ?? { version: 0, completeSince: 0 };
     },
 
     /** All of an account, removed ones included, in the order of their versions. */
-    rows: async (account: string): Promise<RosterRow[]> =>
-      db.select().from(items).where(eq(items.account, account)).orderBy(asc(items.version)),
+    async rows(account: string): Promise<RosterRow[]> {
+      return listItems(store).all({ account });
+    },
 
     async find(account: string, jid: string): Promise<RosterRow | undefined> {
-      const [row] = await db.select().from(items).where(itemOf(account, jid));
-      return row;
+      return findItem(store).get({ account, jid });
     },
 
     /** How many items an account has. */
@@ -86,12 +118,9 @@ export const rosterStore = ({ db, t }: Store) => {
     },
 
     /** The requests that wait for the user's answer, as they came, oldest first. */
-    requests: async (account: string): Promise<{ jid: string; stanza: string }[]> =>
-      db
-        .select({ jid: requests.jid, stanza: requests.stanza })
-        .from(requests)
-        .where(eq(requests.account, account))
-        .orderBy(asc(requests.receivedAt)),
+    async requests(account: string): Promise<{ jid: string; stanza: string }[]> {
+      return listRequests(store).all({ account });
+    },
 
     async requestCount(account: string): Promise<number> {
       const [row] = await db.select({ size: count() }).from(requests).where(eq(requests.account, account));
