@@ -14,7 +14,7 @@ export function atom(feed: Feed): string {
     links: [
       { rel: "self", type: "application/atom+xml", href: feed.self },
       { rel: "alternate", type: "text/html", href: feed.home },
-      ...(feed.uri ? [{ rel: "alternate", href: feed.uri }] : []),
+      ...(feed.uri ? [overXmpp(feed.uri)] : []),
       { rel: "first", href: feed.first },
       ...(feed.previous ? [{ rel: "previous", href: feed.previous }] : []),
       ...(feed.next ? [{ rel: "next", href: feed.next }] : []),
@@ -24,6 +24,9 @@ export function atom(feed: Feed): string {
   });
   return `<?xml version="1.0" encoding="utf-8"?>\n${serialize(element)}\n`;
 }
+
+/** What is there is Atom as well. A link without a type is taken for a web page (by Python's feedparser, for one). */
+const overXmpp = (href: string) => ({ rel: "alternate", type: "application/atom+xml", href });
 
 const person = ({ name, jid }: FeedAuthor) => ({ name, uri: jidUri(jid) });
 
@@ -36,10 +39,7 @@ function entry(post: FeedEntry): Entry {
     updated: post.updated,
     contents: [{ type: "html", body: post.html }],
     categories: post.tags,
-    links: [
-      { rel: "alternate", type: "text/html", href: post.url },
-      { rel: "alternate", href: post.uri },
-    ],
+    links: [{ rel: "alternate", type: "text/html", href: post.url }, overXmpp(post.uri)],
     language: post.language,
   };
 }
