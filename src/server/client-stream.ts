@@ -60,7 +60,7 @@ export interface ClientContext {
 
 type Phase =
   | { readonly name: "plain" | "secured"; readonly sasl: SaslNegotiation | undefined }
-  | { readonly name: "authenticated"; readonly account: Jid }
+  | { readonly name: "authenticated"; readonly account: Jid; readonly mechanism: string }
   | { readonly name: "bound"; readonly session: Session };
 
 type Done = void | Promise<void>;
@@ -133,7 +133,7 @@ export class ClientStream implements StreamHandler {
     if (phase.name === "bound") return this.#stanza(element, phase.session);
     const xmlns = namespaceOf(element);
     if (xmlns === NS.stream && element.name === "error") return this.close();
-    if (phase.name === "authenticated") return this.#bind(element, phase.account);
+    if (phase.name === "authenticated") return this.#bind(element, phase);
     if (xmlns === NS.tls && element.name === "starttls") return this.#startTls(phase.name);
     if (xmlns === NS.sasl && phase.sasl) return this.#authenticate(element, phase.sasl);
     throw new StreamError(isStanza(element) ? "not-authorized" : "unsupported-stanza-type");
@@ -188,15 +188,15 @@ export class ClientStream implements StreamHandler {
   }
 
   async #authenticate(element: Element, sasl: SaslNegotiation): Promise<void> {
-    const { element: answer, account, exhausted } = await sasl.receive(element);
+    const { element: answer, authenticated, exhausted } = await sasl.receive(element);
     this.#stream.send(answer);
     if (exhausted) throw new StreamError("policy-violation", "Too many failed logins");
-    if (!account) return;
-    this.#phase = { name: "authenticated", account };
+    if (!authenticated) return;
+    this.#phase = { name: "authenticated", ...authenticated };
     this.#stream.restart(limitsAfterAuthentication);
   }
 
-  async #bind(element: Element, account: Jid): Promise<void> {
+  async #bind(element: Element, { account, mechanism }: Phase & { name: "authenticated" }): Promise<void> {
     if (!isStanza(element)) throw new StreamError("unsupported-stanza-type");
     const request = requestOf(element, "bind", NS.bind);
     // §7.1: nothing else is for a stream without a resource.
@@ -204,7 +204,7 @@ export class ClientStream implements StreamHandler {
     try {
       const jid = account.withResource(resourceOf(request));
       if (!(await this.#stillKnown(account))) throw new StreamError("not-authorized");
-      if (this.#stream.isOpen) this.#enter(jid, element);
+      if (this.#stream.isOpen) this.#enter(jid, element, mechanism);
     } catch (error) {
       if (error instanceof StreamError) throw error;
       this.#stream.send(errorReply(element, toStanzaError(error)));
@@ -217,7 +217,7 @@ export class ClientStream implements StreamHandler {
     return known;
   }
 
-  #enter(jid: Jid, request: Element): void {
+  #enter(jid: Jid, request: Element, mechanism: string): void {
     const { sessions, events, unbound, log } = this.#context;
     const namesake = sessions.get(jid);
     if (!namesake && [...sessions.of(jid.bare)].length >= maxResources)
@@ -229,7 +229,8 @@ export class ClientStream implements StreamHandler {
     unbound.leave(this.#address);
     sessions.add(session);
     this.#stream.send(resultReply(request, bindResult(jid.full)));
-    log.info({ jid: jid.full, address: this.#address }, "logged in");
+    const tls = this.#stream.channel?.socket.getProtocol() ?? "none";
+    log.info({ jid: jid.full, address: this.#address, mechanism, tls }, "logged in");
     events.emit("session.bound", { session });
   }
 

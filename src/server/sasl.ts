@@ -12,6 +12,11 @@ import type { LoginThrottle } from "./throttle.ts";
 
 /** §6.4.5: at least two tries, and no more than five. */
 const maxTries = 5;
+/**
+ * Refusals of every kind. One that looked at nobody's credentials is no guess: clients that bind to what TLS 1.3 has
+ * not (slixmpp 1.8, `tls-unique`) go through all mechanisms before they find the one they can use.
+ */
+const maxRefusals = 12;
 
 /** Where passwords are checked against. */
 export interface Authenticator {
@@ -31,21 +36,22 @@ export interface SaslOptions {
   readonly bindings: ChannelBindings;
 }
 
-/** What to answer; with it, who is authenticated (a bare JID), or that the stream has had its tries. */
+/** What to answer; with it, who is authenticated (a bare JID) and how, or that the stream has had its tries. */
 export interface SaslAnswer {
   readonly element: Element;
-  readonly account?: Jid;
+  readonly authenticated?: { readonly account: Jid; readonly mechanism: string };
   readonly exhausted?: true;
 }
 
 export class SaslNegotiation {
   readonly #options: SaslOptions;
   readonly #context: MechanismContext;
-  #mechanism: string | undefined;
+  #mechanism = "";
   #exchange: Exchange | undefined;
   /** Whose credentials the exchange has asked for. */
   #claimed: string | undefined;
   #failures = 0;
+  #refusals = 0;
 
   constructor(options: SaslOptions) {
     this.#options = options;
@@ -72,8 +78,9 @@ export class SaslNegotiation {
     try {
       return this.#answer(await this.#step(element));
     } catch (error) {
-      if (!(error instanceof SaslError)) throw error;
-      return this.#refuse(error);
+      if (error instanceof SaslError) return this.#refuse(error);
+      this.#options.log.error({ err: error }, "a login could not be checked");
+      return this.#refuse(new SaslError("temporary-auth-failure"));
     }
   }
 
@@ -105,16 +112,16 @@ export class SaslNegotiation {
     if ("challenge" in step) {
       return { element: xml("challenge", { xmlns: NS.sasl }, step.challenge.toString("base64")) };
     }
-    const { domain, throttle, log, address } = this.#options;
+    const { domain, throttle, address } = this.#options;
     const account = parseJid(`${step.local}@${domain}`);
     if (!account) throw new SaslError("not-authorized");
     // §6.3.8: somebody else's name is for nobody but themselves.
     if (step.authzid !== undefined && parseJid(step.authzid)?.full !== account.full)
       throw new SaslError("invalid-authzid");
     throttle.succeeded(address, step.local);
-    log.info({ account: account.bare, address, mechanism: this.#mechanism }, "authenticated");
     const data = step.final ? [step.final.toString("base64")] : [];
-    return { element: xml("success", { xmlns: NS.sasl }, ...data), account };
+    const element = xml("success", { xmlns: NS.sasl }, ...data);
+    return { element, authenticated: { account, mechanism: this.#mechanism } };
   }
 
   #refuse(error: SaslError): SaslAnswer {
@@ -122,10 +129,13 @@ export class SaslNegotiation {
     const local = this.#claimed;
     if (local !== undefined && error.condition === "not-authorized") throttle.failed(address, local);
     log.info({ address, local, mechanism: this.#mechanism, condition: error.condition }, "login refused");
-    this.#exchange = this.#claimed = this.#mechanism = undefined;
-    this.#failures += 1;
+    if (local !== undefined) this.#failures += 1;
+    this.#refusals += 1;
+    this.#exchange = this.#claimed = undefined;
+    this.#mechanism = "";
     const element = error.toElement();
-    return this.#failures < maxTries ? { element } : { element, exhausted: true };
+    const exhausted = this.#failures >= maxTries || this.#refusals >= maxRefusals;
+    return exhausted ? { element, exhausted } : { element };
   }
 
   #checkThrottle(): void {

@@ -11,9 +11,9 @@ import { serialize, type Element } from "../xmpp/xml.ts";
 import type { Transport } from "./session.ts";
 import type { SecureChannel } from "./tls.ts";
 
-/** What waits for a client that does not read: a long contact list many times over; then the client is given up. */
+/** In UTF-16 units: a long contact list many times over. A client for whom more is waiting does not read. */
 const maxQueued = 2_097_152;
-/** Where this much waits for a client, nothing more is read from it: who asks faster than they read has to wait. */
+/** Where more than this waits for a client, nothing is read from it: who asks faster than they read has to wait. */
 const pauseAbove = 262_144;
 /** How long a peer may take to end its side after ours has ended (RFC 6120 §4.4), in milliseconds. */
 const maxFarewell = 10_000;
@@ -99,7 +99,9 @@ export class XmppStream implements Transport {
     if (this.#state !== "open") return;
     if (this.#out === "") flushLater(this);
     else if (this.#out.length > maxQueued) this.#overflown = true;
-    if (!this.#overflown) this.#out += xml;
+    if (this.#overflown) return;
+    this.#out += xml;
+    if (this.#out.length > pauseAbove) this.#clog();
   }
 
   send(element: Element): void {
@@ -175,10 +177,7 @@ export class XmppStream implements Transport {
       return this.close(new StreamError("policy-violation", "What is sent here is not read"));
     }
     socket.write(text);
-    if (socket.writableLength > pauseAbove && !this.#clogged) {
-      this.#clogged = true;
-      socket.pause();
-    }
+    if (socket.writableLength > pauseAbove) this.#clog();
   }
 
   #sayGoodbye(error: StreamError | undefined): void {
@@ -209,6 +208,7 @@ export class XmppStream implements Transport {
   /** Handles what is in the queue, up to something that has to be waited for. */
   #work(): void {
     while (this.#next < this.#queue.length) {
+      if (this.#clogged) return;
       const event = this.#queue[this.#next]!;
       this.#next += 1;
       try {
@@ -237,17 +237,19 @@ export class XmppStream implements Transport {
   #wait(done: Promise<void>): void {
     this.#busy = true;
     this.#socket.pause();
-    done.then(
-      () => this.#resume(),
-      (error: unknown) => {
-        this.#fail(error);
-        this.#resume();
-      },
-    );
+    done
+      .catch((error: unknown) => this.#fail(error))
+      .then(
+        () => {
+          this.#busy = false;
+          this.#goOn();
+        },
+        (error: unknown) => this.#log.error({ err: error }, "a stream broke"),
+      );
   }
 
-  #resume(): void {
-    this.#busy = false;
+  /** What waited for a handler, or for the peer to read, waits no more. */
+  #goOn(): void {
     this.#work();
     if (this.#busy) return;
     if (this.#state !== "open") this.#conclude();
@@ -271,14 +273,19 @@ export class XmppStream implements Transport {
     if (this.#state === "gone") this.#handler.gone();
   }
 
+  #clog(): void {
+    this.#clogged = true;
+    this.#socket.pause();
+  }
+
   #drained(): void {
     this.#clogged = false;
-    if (!this.#busy) this.#socket.resume();
+    if (!this.#busy) this.#goOn();
   }
 
   /** The peer will send no more; what it sent comes first. */
   #finish(): void {
-    if (!this.#busy) return this.close();
+    if (this.#queue.length === 0) return this.close();
     this.#queue = [...this.#queue.slice(this.#next), { kind: "close" }];
     this.#next = 0;
   }
@@ -288,7 +295,7 @@ export class XmppStream implements Transport {
     this.#state = "gone";
     this.#out = "";
     if (wasOpen) this.#handler.detached();
-    this.#conclude();
+    this.#drained();
   }
 
   static readonly #listeners = Object.entries({

@@ -12,7 +12,7 @@ import { Sessions } from "../../src/server/sessions.ts";
 import { ServerTls } from "../../src/server/tls.ts";
 import { NS } from "../../src/xmpp/ns.ts";
 import { deriveCredentials, type ScramHash } from "../../src/xmpp/sasl/scram.ts";
-import type { Element } from "../../src/xmpp/xml.ts";
+import { xml, type Element } from "../../src/xmpp/xml.ts";
 import { certificateFor, type Certificate } from "./certificate.ts";
 import { authenticate, type Login } from "./sasl-client.ts";
 import { ClientStream, connect } from "./stream.ts";
@@ -59,6 +59,9 @@ export class Ports {
         setup: () => ({
           iq: [
             get(NS.ping, "ping", "server", () => undefined),
+            get("test:large", "large", "server", () =>
+              xml("large", { xmlns: "test:large" }, "x".repeat(200_000)),
+            ),
             // Answers late, so that what comes next could overtake it.
             set(
               "test:slow",
