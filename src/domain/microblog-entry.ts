@@ -146,7 +146,8 @@ const unique = (tags: readonly string[]): string[] => [...new Set(tags)].slice(0
 
 /** The publisher. Only a repost, which says so by a link to the original, names somebody else (XEP-0277 §"Repeating"). */
 function authorOf({ author, links }: ParsedEntry, { publisher }: EntryPlace): Person {
-  const name = oneLine(cleanText(author?.name ?? "")).slice(0, nameMaximum);
+  const written = oneLine(cleanText(author?.name ?? ""));
+  const name = written.length <= nameMaximum ? written : "";
   const uri = jidUri(publisher);
   if (links.some(({ rel }) => rel === "via") && author?.uri && isIri(author.uri)) {
     return { name: name || author.uri, uri: author.uri };
@@ -249,4 +250,4 @@ const isLanguage = (value: string): boolean => /^[a-z]{2,8}(?:-[a-z0-9]{1,8}){0,
 const isShown = (body: Element): boolean => isVisible(plainHtml(body)) || hasPicture(body);
 
 const hasPicture = (element: Element): boolean =>
-  element.name === "img" || element.getChildElements().some(hasPicture);
+  element.name === "img" || children(element).some(hasPicture);

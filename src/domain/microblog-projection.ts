@@ -59,9 +59,11 @@ export class MicroblogProjection implements Projection {
     return this.#outcomes.get(item);
   }
 
-  /** The posts that went away, by the node as it was handed to `removed`. */
-  buried(node: PubSubNode): readonly string[] {
-    return this.#buried.get(node) ?? [];
+  /** The posts that went away from a node, as it was handed to `removed`; each is told once. */
+  takeBuried(node: PubSubNode): readonly string[] {
+    const ids = this.#buried.get(node) ?? [];
+    this.#buried.delete(node);
+    return ids;
   }
 
   async prepare({ node, id, payload, publisher }: Parameters<Projection["prepare"]>[0]) {
@@ -110,17 +112,10 @@ export class MicroblogProjection implements Projection {
   async removed(tx: Store, node: PubSubNode, ids: readonly string[]): Promise<void> {
     const now = this.#now();
     const buried = await postStore(tx).bury(node.service, ids, now);
-    this.#buried.set(node, buried.map(({ id }) => id)); // prettier-ignore
-    const told = buried.filter((row) => row.public);
-    if (told.length > 0) {
-      await postStore(tx).touch(
-        scopesOf(
-          node.service,
-          told.flatMap(({ tags }) => tags),
-        ),
-        now,
-      );
-    }
+    this.#buried.set(node, [...(this.#buried.get(node) ?? []), ...buried.map(({ id }) => id)]);
+    const seen = buried.filter((row) => row.public);
+    const tags = seen.flatMap((row) => row.tags);
+    if (seen.length > 0) await postStore(tx).touch(scopesOf(node.service, tags), now);
   }
 
   /** The links to the web come and go with the right of everybody to read. */
@@ -129,11 +124,16 @@ export class MicroblogProjection implements Projection {
     const tags = await posts.setPublic(node.service, isOpen(node));
     if (!tags) return;
     await posts.touch(scopesOf(node.service, tags), this.#now());
-    for (const { id, payload } of await posts.payloads(node.service, node.node)) {
-      const entry = parseElement(payload);
-      if (!isEntry(entry)) continue;
-      const relinked = relinkEntry(entry, this.#placeOf(node, id));
-      await posts.setPayload(node.service, node.node, id, serialize(relinked));
+    for (let last = ""; ;) {
+      const items = await posts.payloads(node.service, node.node, last);
+      for (const { id, payload } of items) {
+        const entry = parseElement(payload);
+        last = id;
+        if (!isEntry(entry)) continue;
+        const relinked = relinkEntry(entry, this.#placeOf(node, id));
+        await posts.setPayload(node.service, node.node, id, serialize(relinked));
+      }
+      if (items.length === 0) return;
     }
   }
 

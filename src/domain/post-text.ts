@@ -28,7 +28,7 @@ export function cleanText(value: string): string {
 export function acceptText(value: string): string {
   const text = cleanText(value);
   if (!visible.test(text)) throw new StanzaError("not-acceptable", { text: "A post needs some text" });
-  if (isLongerThan(text, textMaximum)) {
+  if (text.length > textMaximum && [...text].length > textMaximum) {
     const limit = textMaximum.toLocaleString("en");
     throw new StanzaError("not-acceptable", { text: `A post has at most ${limit} characters` });
   }
@@ -70,11 +70,4 @@ function cutAt(value: string, count: number): number {
     left -= 1;
   }
   return value.length;
-}
-
-function isLongerThan(text: string, characters: number): boolean {
-  if (text.length <= characters) return false;
-  let count = 0;
-  for (const character of text) if (character && (count += 1) > characters) return true;
-  return false;
 }

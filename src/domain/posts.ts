@@ -4,7 +4,7 @@ import type { Config } from "../config.ts";
 import type { Events } from "../events.ts";
 import type { Item, PubSubEvents, PubSubNode } from "../pubsub/events.ts";
 import type { PubSub } from "../pubsub/pubsub.ts";
-import { postStore, type PostAudience, type PostPosition, type PostRow } from "../store/posts.ts";
+import { postStore, type FeedState, type PostPosition, type PostRow } from "../store/posts.ts";
 import type { Store } from "../store/store.ts";
 import { generatorElement } from "../xmpp/atom.ts";
 import { StanzaError } from "../xmpp/errors.ts";
@@ -62,14 +62,18 @@ export interface PostText {
   readonly messageIds?: readonly string[];
 }
 
-export interface PostList {
-  readonly author?: string | undefined;
-  readonly tag?: string | undefined;
+export interface PostList extends PostFeed {
   /** Who wants to read; nobody is the anonymous web. */
   readonly viewer?: Jid | undefined;
   /** The `next` of the page before. */
   readonly before?: string | undefined;
   readonly limit: number;
+}
+
+/** One person's feed or, without an author, the site's; of one tag or of all. */
+export interface PostFeed {
+  readonly author?: string | undefined;
+  readonly tag?: string | undefined;
 }
 
 export interface PostPage {
@@ -92,12 +96,13 @@ export class Posts {
     this.#rows = postStore(store);
     this.#projection = new MicroblogProjection({ store, domain, url });
     pubsub.project(NS.microblog, this.#projection, microblogDefaults);
-    events.on("pubsub.published", ({ items }) => {
+    events.on("pubsub.published", ({ node, items }) => {
       for (const item of items) this.#tellPublished(item);
+      this.#tellDeleted(node);
     });
-    for (const gone of ["pubsub.retracted", "pubsub.purged", "pubsub.deleted"] as const) {
-      events.on(gone, ({ node }) => this.#tellDeleted(node));
-    }
+    events.on("pubsub.retracted", ({ node }) => this.#tellDeleted(node));
+    events.on("pubsub.purged", ({ node }) => this.#tellDeleted(node));
+    events.on("pubsub.deleted", ({ node }) => this.#tellDeleted(node));
     events.on("account.removed", ({ account }) =>
       store.transaction((tx) => postStore(tx).forgetMessages(account)),
     );
@@ -160,34 +165,27 @@ export class Posts {
   async find(author: string, id: string, viewer?: Jid): Promise<Post | undefined> {
     const row = await this.#rows.find(author, id);
     if (!row) return undefined;
-    const isShown = row.public || (await this.#audience(viewer, author)).authors.length > 0;
-    return isShown ? postFrom(row) : undefined;
+    return row.public || (await this.#readable(viewer, author)).length > 0 ? postFrom(row) : undefined;
   }
 
   /** Posts, newest first, and the pages beside them. `item-not-found` for a `before` that we did not give out. */
   async page({ author, tag, viewer, before, limit }: PostList): Promise<PostPage> {
     const size = Math.min(Math.max(limit, 1), pageMaximum);
-    const audience = await this.#audience(viewer, author);
+    const readable = await this.#readable(viewer, author);
     const cursor = before === undefined ? undefined : parseCursor(before);
-    const rows = await this.#rows.page({ author, tag, audience, before: cursor, limit: size + 1 });
+    const rows = await this.#rows.page({ author, tag, readable, before: cursor, limit: size + 1 });
     const posts = rows.slice(0, size);
     const last = rows.length > size ? posts.at(-1) : undefined;
     const page = { posts: posts.map(postFrom), next: last && cursorOf(last) };
     if (!cursor) return { ...page, previous: undefined };
     const after = posts[0] ?? cursor;
-    const newer = await this.#rows.page({ author, tag, audience, before: undefined, after, limit: size + 1 });
+    const newer = await this.#rows.page({ author, tag, readable, before: undefined, after, limit: size + 1 });
     return { ...page, previous: newer[size] ? cursorOf(newer[size]) : "" };
   }
 
   /** How often a feed has changed, and when it last did, deletions included; `undefined` where nothing ever was in it. */
-  feedState({
-    author = "",
-    tag,
-  }: {
-    author?: string;
-    tag?: string;
-  }): Promise<{ changes: number; changedAt: Date } | undefined> {
-    return this.#rows.feedChange(tag === undefined ? author : `${author}#${tag}`);
+  feedState({ author = "", tag }: PostFeed): Promise<FeedState | undefined> {
+    return this.#rows.feedState(tag === undefined ? author : `${author}#${tag}`);
   }
 
   /** The id of the post that a chat message made or changed. */
@@ -201,15 +199,15 @@ export class Posts {
     return permalink(this.#options.config.url, author, id);
   }
 
-  /** The one predicate: what is public, and where the viewer's rights at a node reach further, that author's posts. */
-  async #audience(viewer: Jid | undefined, author: string | undefined): Promise<PostAudience> {
-    if (!viewer) return { public: true, authors: [] };
+  /** The one predicate: everybody reads what is public, and these authors' posts are open to the viewer besides. */
+  async #readable(viewer: Jid | undefined, author: string | undefined): Promise<string[]> {
+    if (!viewer) return [];
     const authors: string[] = [];
     for (const candidate of author === undefined ? await this.#rows.closedAuthors() : [author]) {
       const node = await this.#options.pubsub.find(candidate, NS.microblog);
       if (node && (await this.#options.pubsub.mayRead(node, viewer))) authors.push(candidate);
     }
-    return { public: true, authors };
+    return authors;
   }
 
   async #newId(owner: string, text: string): Promise<string> {
@@ -257,7 +255,7 @@ export class Posts {
   }
 
   #tellDeleted(node: PubSubNode): void {
-    for (const id of this.#projection.buried(node)) {
+    for (const id of this.#projection.takeBuried(node)) {
       this.#options.events.emit("post.deleted", { author: node.service, id });
     }
   }

@@ -58,7 +58,7 @@ function retractedId(message: Element): string | undefined {
 const isEncrypted = (message: Element, body = ""): boolean =>
   child(message, "encryption", NS.encryption) !== undefined ||
   body.startsWith("?OTR") ||
-  message.getChildElements().some(({ name }) => name === "encrypted");
+  children(message).some(({ name }) => name === "encrypted");
 
 /** XEP-0428 §3.1: a fallback without a range is all of the body. */
 function isWholeBody(fallback: Element): boolean {

@@ -1,28 +1,26 @@
 /** Posts: the second shape of the items of `urn:xmpp:microblog:0`, their tags, and what feeds need to know of them. */
-import { and, asc, desc, eq, inArray, isNotNull, isNull, or, sql, type SQL } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, or, sql } from "drizzle-orm";
 import type { Schema } from "./schema.ts";
 import type { Store } from "./store.ts";
 
 export type PostRow = Schema["posts"]["$inferSelect"];
 
-/** Whose posts a list shows: those that are public, and all of these authors. */
-export interface PostAudience {
-  readonly public: boolean;
-  readonly authors: readonly string[];
-}
+export type PostPosition = Pick<PostRow, "publishedAt" | "id">;
+
+/** How often a feed has changed, and when it last did; edits and deletions count. */
+export type FeedState = Pick<Schema["feedChanges"]["$inferSelect"], "changes" | "changedAt">;
 
 export interface PostQuery {
   readonly author: string | undefined;
   readonly tag: string | undefined;
-  readonly audience: PostAudience;
+  /** Authors all of whose posts are shown; of others, what is public. */
+  readonly readable: readonly string[];
   /** Only posts that sort behind this one. */
   readonly before: PostPosition | undefined;
   /** Only posts that sort before this one, those next to it first. */
   readonly after?: PostPosition | undefined;
   readonly limit: number;
 }
-
-export type PostPosition = Pick<PostRow, "publishedAt" | "id">;
 
 /** Rows that one statement names; SQLite bounds its parameters. */
 const chunkSize = 500;
@@ -69,15 +67,11 @@ export const postStore = ({ db, t: { posts, postTags, postMessages, feedChanges,
     return [...new Set(changed.flatMap(({ tags }) => tags))];
   },
 
-  async page({ author, tag, audience, before, after, limit }: PostQuery): Promise<PostRow[]> {
-    const visible: (SQL | undefined)[] = [];
-    if (audience.public) visible.push(eq(posts.public, true));
-    if (audience.authors.length > 0) visible.push(inArray(posts.author, [...audience.authors]));
-    if (visible.length === 0) return [];
+  async page({ author, tag, readable, before, after, limit }: PostQuery): Promise<PostRow[]> {
     const key = tag === undefined ? [posts.publishedAt, posts.id] : [postTags.publishedAt, postTags.postId];
     const where = and(
       isNull(posts.deletedAt),
-      or(...visible),
+      or(eq(posts.public, true), readable.length > 0 ? inArray(posts.author, [...readable]) : undefined),
       author === undefined ? undefined : eq(tag === undefined ? posts.author : postTags.author, author),
       tag === undefined ? undefined : eq(postTags.tag, tag),
       before && sql`(${key[0]}, ${key[1]}) < (${before.publishedAt.getTime()}, ${before.id})`,
@@ -106,7 +100,7 @@ export const postStore = ({ db, t: { posts, postTags, postMessages, feedChanges,
     return rows.map(({ author }) => author);
   },
 
-  async feedChange(scope: string): Promise<{ changes: number; changedAt: Date } | undefined> {
+  async feedState(scope: string): Promise<FeedState | undefined> {
     return (await db.select().from(feedChanges).where(eq(feedChanges.scope, scope)))[0];
   },
 
@@ -145,14 +139,16 @@ export const postStore = ({ db, t: { posts, postTags, postMessages, feedChanges,
     await db.delete(postMessages).where(eq(postMessages.author, author));
   },
 
-  /** The payloads of a node's items, to be written anew one by one. */
-  async payloads(service: string, node: string): Promise<{ id: string; payload: string }[]> {
+  /** Payloads of a node's items, in the order of their ids behind `after`, to be written anew one by one. */
+  async payloads(service: string, node: string, after: string): Promise<{ id: string; payload: string }[]> {
+    const { id, payload } = pubsubItems;
+    const isNode = and(eq(pubsubItems.service, service), eq(pubsubItems.node, node));
     return db
-      .select({ id: pubsubItems.id, payload: sql<string>`${pubsubItems.payload}` })
+      .select({ id, payload: sql<string>`${payload}` })
       .from(pubsubItems)
-      .where(
-        and(eq(pubsubItems.service, service), eq(pubsubItems.node, node), isNotNull(pubsubItems.payload)),
-      );
+      .where(and(isNode, gt(id, after), isNotNull(payload)))
+      .orderBy(asc(id))
+      .limit(chunkSize);
   },
 
   async setPayload(service: string, node: string, id: string, payload: string): Promise<void> {

@@ -133,7 +133,7 @@ describe("tags", () => {
 
   test("are not numbers, parts of words, code or addresses", () => {
     const text =
-      "#1 #2026 C# a#b &#39; `#code` https://a.example/#frag [x](#y) <https://a.example/#z>\n\n```\n#fence\n```";
+      "#1 #2026 C# a#b &#39; `#code` https://a.example/#frag [x](#y) <https://a.example/,#z> https://a.example/,#w\n\n```\n#fence\n```";
     assert.deepEqual(readMarkdown(text).tags, []);
   });
 
