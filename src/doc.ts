@@ -12,21 +12,22 @@ import { xeps, type Xep } from "./xeps.ts";
 // This file runs as dist/src/doc.js.
 const root = new URL("../../", import.meta.url);
 
-/** A specification and the files that implement it. */
-type Claims = Map<string, { version: string | undefined; files: Set<string> }>;
+interface Claim extends Xep {
+  readonly number: string;
+  readonly files: ReadonlySet<string>;
+}
 
-function claims(): Claims {
-  const found: Claims = new Map();
-  const claim = (specification: string, file: string, version?: string): void => {
-    const known = found.get(specification) ?? { version: undefined, files: new Set() };
-    known.files.add(file);
-    known.version ??= version;
-    found.set(specification, known);
+/** What is implemented, in the order of the numbers. */
+function claims(): { xeps: Claim[]; rfcs: string[] } {
+  const files = new Map<string, Set<string>>();
+  const versions = new Map<string, string>();
+  const claim = (specification: string, file: string): void => {
+    files.set(specification, (files.get(specification) ?? new Set()).add(file));
   };
   for (const module of modules) {
-    for (const xep of module.xeps ?? []) {
-      const [number, version] = xep.split(" ");
-      claim(`XEP-${number}`, `src/modules/${module.name}.ts`, version);
+    for (const [number = "", version] of (module.xeps ?? []).map((xep) => xep.split(" "))) {
+      claim(`XEP-${number}`, `src/modules/${module.name}.ts`);
+      if (version !== undefined) versions.set(number, version);
     }
   }
   for (const file of sources()) {
@@ -34,13 +35,27 @@ function claims(): Claims {
       claim(specification, file);
     }
   }
-  return new Map([...found].sort(([a], [b]) => a.localeCompare(b)));
+  const numbers = (series: string): string[] =>
+    [...files.keys()]
+      .filter((name) => name.startsWith(series))
+      .map((name) => name.slice(series.length + 1))
+      .sort();
+  return {
+    rfcs: numbers("RFC"),
+    xeps: numbers("XEP").map((number) => {
+      const xep = xeps[number];
+      if (!xep) throw new Error(`src/xeps.ts knows nothing of XEP-${number}`);
+      const version = versions.get(number) ?? xep.version;
+      return { ...xep, number, version, files: files.get(`XEP-${number}`)! };
+    }),
+  };
 }
 
+/** Not those of the store, which keeps what others implement. */
 function sources(): string[] {
   return readdirSync(new URL("src/", root), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
-    .map((file) => `src/${file.replaceAll("\\", "/")}`)
+    .filter((file) => file.endsWith(".ts") && !file.startsWith("store"))
+    .map((file) => `src/${file}`)
     .sort();
 }
 
@@ -51,7 +66,7 @@ function openingLine(file: string): string {
 }
 
 /** More files of one room than this are told as the room. */
-const maxFiles = 2;
+const maxFiles = 3;
 
 function places(files: ReadonlySet<string>): string {
   const rooms = new Map<string, string[]>();
@@ -63,33 +78,15 @@ function places(files: ReadonlySet<string>): string {
   return paths.map((path) => `[${path.slice("src/".length)}](${path})`).join(", ");
 }
 
-function detailsOf(number: string): Xep {
-  const xep = xeps[number];
-  if (!xep) throw new Error(`src/xeps.ts knows nothing of XEP-${number}`);
-  return xep;
-}
-
 export function specificationTable(): string {
-  const rows: string[][] = [["XEP", "Title", "Version", "State", "Note", "Where"]];
-  const rfcs: string[] = [];
-  for (const [name, { version, files }] of claims()) {
-    const number = name.slice("XEP-".length);
-    if (name.startsWith("RFC")) {
-      const rfc = name.slice("RFC ".length);
-      rfcs.push(`[${rfc}](https://www.rfc-editor.org/rfc/rfc${rfc})`);
-      continue;
-    }
-    const xep = detailsOf(number);
-    rows.push([
-      `[${number}](https://xmpp.org/extensions/xep-${number}.html)`,
-      xep.title,
-      version ?? xep.version,
-      xep.maturity,
-      xep.note ?? "",
-      places(files),
-    ]);
-  }
-  return `${table(rows)}\n\nRFCs: ${rfcs.join(", ")}.`;
+  const { xeps, rfcs } = claims();
+  const rows = xeps.map(({ number, title, version, maturity, note = "", files }) => [
+    `[${number}](https://xmpp.org/extensions/xep-${number}.html)`,
+    ...[title, version, maturity, note],
+    places(files),
+  ]);
+  const links = rfcs.map((number) => `[${number}](https://www.rfc-editor.org/rfc/rfc${number})`);
+  return `${table([["XEP", "Title", "Version", "State", "Note", "Where"], ...rows])}\n\nRFCs: ${links.join(", ")}.`;
 }
 
 export function configurationTable(): string {
@@ -128,24 +125,20 @@ export function fillReadme(readme: string): string {
 
 /** A description of the project for programs, such as xmpp.org's list of software (XEP-0453). */
 export function doap(): string {
-  const lines: string[] = [];
-  for (const [name, { version }] of claims()) {
-    if (name.startsWith("RFC")) {
-      const number = name.slice("RFC ".length);
-      lines.push(`    <implements rdf:resource="https://www.rfc-editor.org/info/rfc${number}"/>`);
-      continue;
-    }
-    const number = name.slice("XEP-".length);
-    const { note, version: read } = detailsOf(number);
+  const { xeps, rfcs } = claims();
+  const lines = rfcs.map(
+    (number) => `<implements rdf:resource="https://www.rfc-editor.org/info/rfc${number}"/>`,
+  );
+  for (const { number, version, note } of xeps) {
     lines.push(
-      "    <implements>",
-      "      <xmpp:SupportedXep>",
-      `        <xmpp:xep rdf:resource="https://xmpp.org/extensions/xep-${number}.html"/>`,
-      `        <xmpp:status>${note === undefined ? "complete" : "partial"}</xmpp:status>`,
-      `        <xmpp:version>${version ?? read}</xmpp:version>`,
-      ...(note === undefined ? [] : [`        <xmpp:note xml:lang="en">${note}</xmpp:note>`]),
-      "      </xmpp:SupportedXep>",
-      "    </implements>",
+      "<implements>",
+      "  <xmpp:SupportedXep>",
+      `    <xmpp:xep rdf:resource="https://xmpp.org/extensions/xep-${number}.html"/>`,
+      `    <xmpp:status>${note === undefined ? "complete" : "partial"}</xmpp:status>`,
+      `    <xmpp:version>${version}</xmpp:version>`,
+      ...(note === undefined ? [] : [`    <xmpp:note xml:lang="en">${note}</xmpp:note>`]),
+      "  </xmpp:SupportedXep>",
+      "</implements>",
     );
   }
   return `<?xml version="1.0" encoding="UTF-8"?>
@@ -159,7 +152,7 @@ export function doap(): string {
     <license rdf:resource="https://spdx.org/licenses/MIT.html"/>
     <programming-language>TypeScript</programming-language>
     <category rdf:resource="https://linkmauve.fr/ns/xmpp-doap#category-server"/>
-${lines.join("\n")}
+${lines.map((line) => `    ${line}`).join("\n")}
   </Project>
 </rdf:RDF>
 `;

@@ -14,7 +14,12 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0030": { title: "Service Discovery", version: "2.5.0", maturity: "Final" },
   "0054": { title: "vcard-temp", version: "1.3.0", maturity: "Active" },
   "0059": { title: "Result Set Management", version: "1.0", maturity: "Stable" },
-  "0060": { title: "Publish-Subscribe", version: "1.30.0", maturity: "Stable" },
+  "0060": {
+    title: "Publish-Subscribe",
+    version: "1.30.0",
+    maturity: "Stable",
+    note: "on accounts; no collections, no leases",
+  },
   "0068": { title: "Field Standardization for Data Forms", version: "1.3.0", maturity: "Active" },
   "0082": { title: "XMPP Date and Time Profiles", version: "1.1.1", maturity: "Active" },
   "0092": { title: "Software Version", version: "1.1", maturity: "Stable" },
@@ -25,7 +30,12 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0199": { title: "XMPP Ping", version: "2.0.1", maturity: "Final" },
   "0202": { title: "Entity Time", version: "2.0", maturity: "Final" },
   "0203": { title: "Delayed Delivery", version: "2.0", maturity: "Final" },
-  "0277": { title: "Microblogging over XMPP", version: "0.6.5", maturity: "Deferred" },
+  "0277": {
+    title: "Microblogging over XMPP",
+    version: "0.6.5",
+    maturity: "Deferred",
+    note: "no comments, no repeats",
+  },
   "0308": {
     title: "Last Message Correction",
     version: "1.2.1",
@@ -46,5 +56,10 @@ export const xeps: Readonly<Record<string, Xep>> = {
     note: "in messages to `timeline@`",
   },
   "0440": { title: "SASL Channel-Binding Type Capability", version: "1.0.0", maturity: "Stable" },
-  "0472": { title: "Pubsub Social Feed", version: "0.2.1", maturity: "Experimental" },
+  "0472": {
+    title: "Pubsub Social Feed",
+    version: "0.2.1",
+    maturity: "Experimental",
+    note: "posts; no attachments, no comments",
+  },
 };

@@ -1,4 +1,4 @@
-/** RFC 6120 §4.3.2: the features that are offered at each stage of a client's stream. */
+/** RFC 6120 §4.3.2, XEP-0440: the features that are offered at each stage of a client's stream. */
 import { NS } from "../xmpp/ns.ts";
 import type { ChannelBindings } from "../xmpp/sasl/scram-exchange.ts";
 import { xml, type Element } from "../xmpp/xml.ts";
