@@ -134,6 +134,7 @@ describe("the domain", () => {
     refused(
       "xn--a",
       "xn--ab-",
+      "xn---p4tbg",
       "xn--",
       "ü%41.example",
       "ü\\b",
