@@ -17,17 +17,6 @@ const idleSessions = 2000;
 /** Logins under way at once: enough to keep the server's pbkdf2 threads busy. */
 const logins = 16;
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: { profile: { type: "boolean", default: false } },
-});
-const scenarios: Record<string, (profile: boolean) => Promise<void>> = { chat, fanout, idle };
-for (const name of positionals.length > 0 ? positionals : Object.keys(scenarios)) {
-  const scenario = scenarios[name];
-  if (!scenario) throw new Error(`no such scenario: ${name}`);
-  await scenario(values.profile);
-}
-
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
@@ -162,4 +151,15 @@ async function settled(server: BenchServer): Promise<void> {
     if (Math.abs(now - last) < 256) return;
     last = now;
   }
+}
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { profile: { type: "boolean", default: false } },
+});
+const scenarios: Record<string, (profile: boolean) => Promise<void>> = { chat, fanout, idle };
+for (const name of positionals.length > 0 ? positionals : Object.keys(scenarios)) {
+  const scenario = scenarios[name];
+  if (!scenario) throw new Error(`no such scenario: ${name}`);
+  await scenario(values.profile);
 }

@@ -82,8 +82,8 @@ export class BenchServer {
 }
 
 async function makeAccounts(folder: string, locals: readonly string[]): Promise<void> {
-  const store = openStore(join(folder, "pipit.sqlite"));
   const log = createLogger("silent");
+  const store = openStore(join(folder, "pipit.db"), { log });
   const accounts = new Accounts({ domain, store, events: new Events<DomainEvents>(log) });
   await Promise.all(locals.map((local) => accounts.add(new Jid(local, domain, ""), benchPassword)));
   await store.close();

@@ -17,6 +17,8 @@ export interface SlixmppOptions {
   readonly security: "starttls" | "direct";
   /** PEM file of the certificate to trust. */
   readonly ca: string;
+  /** The only SASL mechanism to try; without it, slixmpp's own choice. */
+  readonly mechanism?: string;
   /** Nodes asked for with `+notify`. */
   readonly interests?: readonly string[];
 }
@@ -32,17 +34,9 @@ export class SlixmppActor implements AsyncDisposable {
   constructor(options: SlixmppOptions) {
     this.jid = options.jid;
     const script = new URL("../../../test/interop/slixmpp_actor.py", import.meta.url).pathname;
-    const { jid, password, port, security, ca, interests = [] } = options;
-    this.#child = spawn("/usr/bin/python3", [
-      script,
-      jid,
-      password,
-      "127.0.0.1",
-      String(port),
-      security,
-      ca,
-      ...interests,
-    ]);
+    const { jid, password, port, security, ca, mechanism = "any", interests = [] } = options;
+    const login = [jid, password, "127.0.0.1", String(port), security, ca, mechanism];
+    this.#child = spawn("/usr/bin/python3", [script, ...login, ...interests]);
     this.#child.stderr.on("data", (chunk: Buffer) => (this.#errors += chunk.toString()));
     createInterface(this.#child.stdout).on("line", (line) => {
       this.#events.push(JSON.parse(line) as ActorEvent);
