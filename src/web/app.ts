@@ -72,8 +72,8 @@ export function createApp({ config, accounts, posts, log }: AppOptions): Hono {
     }
     for (const [guess, format] of guesses) {
       app.get(`${folder}/${guess}`, (c) => {
-        const end = c.req.path.length - guess.length;
-        return c.redirect(`${encodeURI(c.req.path.slice(0, end))}feed.${format}`, 301);
+        const { pathname } = new URL(c.req.url);
+        return c.redirect(`${pathname.slice(0, -guess.length)}feed.${format}`, 301);
       });
     }
   }
@@ -98,9 +98,10 @@ export function createApp({ config, accounts, posts, log }: AppOptions): Hono {
     const allowed = METHODS.map((name) => name.toUpperCase()).filter((method) =>
       app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method === method),
     );
-    if (allowed.includes("GET") && c.req.method !== "GET")
-      return problem.methodNotAllowed(c, [...allowed, "HEAD"]);
-    return problem.notFound(c);
+    const isRead = c.req.method === "GET" || c.req.method === "HEAD";
+    return isRead || !allowed.includes("GET")
+      ? problem.notFound(c)
+      : problem.methodNotAllowed(c, [...allowed, "HEAD"]);
   });
   app.onError((error, c) => {
     // The domain does not find a page that it did not give out.

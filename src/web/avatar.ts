@@ -4,8 +4,17 @@ import { escapeText } from "../xmpp/xml.ts";
 
 /** Quiet colours on which white is easy to read (4.5:1 and more). */
 const colours = [
-  "#5a6b2f", "#2f6b52", "#2f6273", "#40598f", "#5f4f8f", "#7d4780", "#8f4064", "#94453f", "#8a5524", "#6e6226",
-]; // prettier-ignore
+  "#5a6b2f",
+  "#2f6b52",
+  "#2f6273",
+  "#40598f",
+  "#5f4f8f",
+  "#7d4780",
+  "#8f4064",
+  "#94453f",
+  "#8a5524",
+  "#6e6226",
+];
 
 const graphemes = new Intl.Segmenter("und", { granularity: "grapheme" });
 

@@ -3,8 +3,16 @@ import type { Head } from "../../views/model.ts";
 import type { Post, PostPage } from "../domain/posts.ts";
 import { headline, oneLine } from "../domain/post-text.ts";
 import {
-  avatarPath, blogUri, listingPath, localOf, pagePath, personPath, postPath, postUri, type Listing,
-} from "./addresses.ts"; // prettier-ignore
+  avatarPath,
+  blogUri,
+  listingPath,
+  localOf,
+  pagePath,
+  personPath,
+  postPath,
+  postUri,
+  type Listing,
+} from "./addresses.ts";
 import { articleOf } from "./article.ts";
 import { listingDescription, listingTitle } from "./feed.ts";
 import { firstWords, plainText } from "./html.ts";

@@ -7,7 +7,7 @@ import { escapeAttribute, escapeText } from "../xmpp/xml.ts";
 const token = /<(\/?)([a-z][a-z0-9]*)([^>]*)>|([^<]+)/g;
 const voidElements = new Set(["br", "hr", "img", "wbr"]);
 const blockElements = new Set(
-  "p li pre blockquote figcaption summary h1 h2 h3 h4 h5 h6 ul ol figure details".split(" "), // prettier-ignore
+  "p li pre blockquote figcaption summary h1 h2 h3 h4 h5 h6 ul ol figure details".split(" "),
 );
 /** Each begins a line of its own. */
 const isLine = (name: string): boolean =>

@@ -88,7 +88,10 @@ export function pages({ config, site, accounts, posts, listings, representations
     async home(c: Context): Promise<Response> {
       const people = await accounts.list();
       const [person] = people;
-      if (!person) return c.html(<WelcomePage site={site} head={welcomeHead(domain)} />);
+      if (!person) {
+        c.header("Cache-Control", "no-cache");
+        return c.html(<WelcomePage site={site} head={welcomeHead(domain)} />);
+      }
       const found = await listings.state(people.length === 1 ? { author: person.jid } : {});
       return found ? showListing(c, found) : c.notFound();
     },
@@ -110,7 +113,7 @@ export function pages({ config, site, accounts, posts, listings, representations
         changes: post.updatedAt.getTime(),
         changedAt: post.updatedAt,
         cacheControl,
-        render: () => Promise.resolve(renderPost(post)),
+        render: () => renderPost(post),
       });
     },
 
@@ -125,7 +128,7 @@ export function pages({ config, site, accounts, posts, listings, representations
         cacheControl: "public, max-age=86400",
         // Feed readers on other sites show it.
         headers: { "Cross-Origin-Resource-Policy": "cross-origin" },
-        render: () => Promise.resolve(avatar(account.jid)),
+        render: () => avatar(account.jid),
       });
     },
   };

@@ -15,7 +15,7 @@ export interface Resource {
   readonly changedAt: Date;
   readonly cacheControl: string;
   readonly headers?: Readonly<Record<string, string>>;
-  render(): Promise<string>;
+  render(): string | Promise<string>;
 }
 
 interface Rendered {

@@ -41,6 +41,8 @@ export function securityHeaders({ url }: Config): MiddlewareHandler {
 /** What a machine is called by itself; no foreign page can make a browser send these to somebody else's node. */
 const loopback = ["localhost", "127.0.0.1", "[::1]"];
 
+const healthChecks = new Set(["/livez", "/readyz"]);
+
 /**
  * Refuses requests for a host that is not served here (RFC 9110 §7.4, §15.5.20): DNS rebinding and poisoned caches
  * begin with them. Ports may differ, for there may be a proxy in between. Health checks go by whatever address.
@@ -48,10 +50,8 @@ const loopback = ["localhost", "127.0.0.1", "[::1]"];
 export function servedHosts({ domain, url }: Config): MiddlewareHandler {
   const served = new Set([new URL(url).hostname, domainToASCII(domain), ...loopback]);
   return async (c, next) => {
-    const { hostname, pathname } = new URL(c.req.url);
-    if (!served.has(hostname) && pathname !== "/livez" && pathname !== "/readyz") {
-      return c.text(`There is nothing here for ${hostname}.\n`, 421);
-    }
-    return next();
+    const host = new URL(c.req.url).hostname.replace(/\.$/, "");
+    if (served.has(host) || healthChecks.has(c.req.path)) return next();
+    return c.text(`There is nothing here for ${host}.\n`, 421);
   };
 }

@@ -84,6 +84,7 @@ describe("methods", () => {
       "/@ana/avatar.svg",
       "/livez",
       "/nowhere",
+      "/@nobody",
     ]) {
       const [head, get] = await Promise.all(
         ["HEAD", "GET"].map((method) => app.request(`${base}${path}`, { method })),
@@ -131,6 +132,7 @@ describe("hosts", () => {
       "localhost:3000",
       "127.0.0.1:8080",
       "[::1]",
+      "example.org.",
     ]) {
       assert.equal(await status(`http://${host}/@ana`, app), 200, host);
     }
