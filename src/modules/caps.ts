@@ -49,11 +49,13 @@ export type InterestListener = (
 ) => Promise<void>;
 
 const nothing: ReadonlySet<string> = new Set();
+/** Shared by our own sessions, which are heard by whoever may: one thing less to hold for each. */
+const nobody = new Set<string>();
 
 export class Capabilities {
   readonly #router: Router;
   readonly #log: Logger;
-  readonly #resources = new Map<string, Map<string, Entry>>();
+  readonly #resources = new Map<string, readonly Entry[]>();
   /** The remote ones among them by their full JIDs, longest known first. */
   readonly #remote = new Map<string, Entry>();
   /** Verified, by hash; least recently used first. */
@@ -72,14 +74,14 @@ export class Capabilities {
   }
 
   /** The resources of a bare JID that have shown capabilities. */
-  of(bare: string): Iterable<Resource> {
-    return this.#resources.get(bare)?.values() ?? [];
+  of(bare: string): readonly Resource[] {
+    return this.#resources.get(bare) ?? [];
   }
 
   /** Available presence of a resource, as `account` heard it. */
   heard(jid: Jid, session: Session | undefined, account: string, presence: Element): void {
     const c = child(presence, "c", NS.caps);
-    let entry = this.#resources.get(jid.bare)?.get(jid.resource);
+    let entry = this.#find(jid);
     if (!entry || entry.session !== session) {
       // Without capabilities, or with those it has shown before (§8.4), there is nothing new.
       if (!c) return;
@@ -107,29 +109,29 @@ export class Capabilities {
 
   /** The resource is gone, or no longer shows its presence to `account`. */
   left(jid: Jid, account?: string): void {
-    const resources = this.#resources.get(jid.bare);
-    const entry = resources?.get(jid.resource);
-    if (!resources || !entry) return;
+    const entry = this.#find(jid);
+    if (!entry) return;
     if (account !== undefined) entry.heardBy.delete(account);
     if (account !== undefined && entry.heardBy.size > 0) return;
     entry.key = undefined;
     this.#remote.delete(jid.full);
-    resources.delete(jid.resource);
-    if (resources.size === 0) this.#resources.delete(jid.bare);
+    const others = this.#othersOf(jid);
+    if (others.length > 0) this.#resources.set(jid.bare, others);
+    else this.#resources.delete(jid.bare);
+  }
+
+  #find(jid: Jid): Entry | undefined {
+    return this.#resources.get(jid.bare)?.find((one) => one.jid.resource === jid.resource);
+  }
+
+  #othersOf(jid: Jid): Entry[] {
+    return this.#resources.get(jid.bare)?.filter((one) => one.jid.resource !== jid.resource) ?? [];
   }
 
   #add(jid: Jid, session: Session | undefined): Entry {
-    const entry: Entry = {
-      jid,
-      session,
-      wants: nothing,
-      heardBy: new Set(),
-      key: undefined,
-      node: undefined,
-    };
-    const resources = this.#resources.get(jid.bare);
-    if (resources) resources.set(jid.resource, entry);
-    else this.#resources.set(jid.bare, new Map([[jid.resource, entry]]));
+    const heardBy = session ? nobody : new Set<string>();
+    const entry: Entry = { jid, session, wants: nothing, heardBy, key: undefined, node: undefined };
+    this.#resources.set(jid.bare, [...this.#othersOf(jid), entry]);
     if (session) return entry;
     this.#remote.set(jid.full, entry);
     if (this.#remote.size > remoteMaximum) {

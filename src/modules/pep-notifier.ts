@@ -72,9 +72,10 @@ export function createNotifier(context: ModuleContext) {
     account: string | undefined,
   ): Promise<void> {
     const services = session ? await servicesOf(jid) : account === undefined ? [] : [account];
-    for (const node of await pubsub.nodes.among(services, wanted)) {
-      if (sendsLastOnPresence(node) && (await pubsub.mayRead(node, jid))) await sendLast(node, [jid]);
-    }
+    const nodes = (await pubsub.nodes.among(services, wanted)).filter(sendsLastOnPresence);
+    const readable = await pubsub.standings.readable(nodes, jid);
+    for (const [node, item] of await pubsub.items.lastOf(readable))
+      await router.multicast(lastItemMessage(node, item), [jid]);
   }
 
   /** The accounts here whose presence somebody of ours sees, their own one first. */

@@ -44,7 +44,7 @@ export class Affiliations {
     if (isAccount(service) && bare === service) {
       return (await this.#nodes.list(service)).map(({ node }) => ({ node, affiliation: "owner" }));
     }
-    return pubsubPeopleStore(this.#engine.store).affiliationsOf(service, bare);
+    return pubsubPeopleStore(this.#engine.store).affiliationsOf([service], bare);
   }
 
   /** All of a node, for an owner. */

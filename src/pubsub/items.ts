@@ -251,6 +251,22 @@ export class Items {
     return row && itemFrom(row);
   }
 
+  /** The newest item of each of these nodes, where there is one. */
+  async lastOf(nodes: readonly PubSubNode[]): Promise<Map<PubSubNode, Item>> {
+    if (nodes.length === 0) return new Map();
+    const services = [...new Set(nodes.map(({ service }) => service))];
+    const names = [...new Set(nodes.map(({ node }) => node))];
+    const repository = pubsubStore(this.#engine.store);
+    const rows = await repository.lastItems(services, names, this.#engine.now());
+    const found = new Map(rows.map((row) => [JSON.stringify([row.service, row.node]), row]));
+    return new Map(
+      nodes.flatMap((node) => {
+        const row = found.get(JSON.stringify([node.service, node.node]));
+        return row ? [[node, itemFrom(row)] as const] : [];
+      }),
+    );
+  }
+
   /** Items newest first (§6.5.7); `item-not-found` where the cursor names no item. */
   page(node: PubSubNode, rsm: RsmRequest): Promise<Page<Item>> {
     return itemPage(this.#engine, node, rsm);

@@ -46,6 +46,32 @@ export class Standings {
     return { affiliation, subscription: state, contact, groups };
   }
 
+  /** Those of these nodes of accounts that somebody may read; asked all at once. */
+  async readable(nodes: readonly PubSubNode[], viewer: Jid): Promise<PubSubNode[]> {
+    const services = new Set(nodes.map(({ service }) => service));
+    const rows = await pubsubPeopleStore(this.#engine.store).affiliationsOf([...services], viewer.bare);
+    const affiliations = new Map(rows.map((row) => [keyOf(row), row.affiliation]));
+    const { contacts } = this.#engine;
+    const known = new Map<string, Pick<Standing, "contact" | "groups">>();
+    for (const service of services) {
+      const models = new Set(
+        nodes.flatMap((node) => (node.service === service ? node.config.accessModel : [])),
+      );
+      known.set(service, {
+        contact: models.has("presence") && (await contacts.isSubscriber(service, viewer.bare)),
+        groups: models.has("roster") ? await contacts.groupsOf(service, viewer.bare) : [],
+      });
+    }
+    const readable: PubSubNode[] = [];
+    for (const node of nodes) {
+      const affiliation = viewer.bare === node.service ? "owner" : (affiliations.get(keyOf(node)) ?? "none");
+      const asFarAsKnown = { ...nobody, ...known.get(node.service), affiliation };
+      const standing = node.config.accessModel === "authorize" ? await this.of(node, viewer) : asFarAsKnown;
+      if (!whyNotRead(node.config, standing)) readable.push(node);
+    }
+    return readable;
+  }
+
   async mayRead(node: PubSubNode, viewer: Jid | undefined): Promise<boolean> {
     return whyNotRead(node.config, await this.of(node, viewer)) === undefined;
   }
@@ -75,3 +101,5 @@ export class Standings {
     };
   }
 }
+
+const keyOf = ({ service, node }: { service: string; node: string }): string => `${service} ${node}`;

@@ -37,13 +37,13 @@ export const pubsubPeopleStore = ({ db, t, transaction }: Store) => {
         .orderBy(asc(affiliations.jid));
     },
 
-    /** Of a person, at a service. */
-    async affiliationsOf(service: string, jid: string): Promise<AffiliationRow[]> {
+    /** Of a person, at these services. */
+    async affiliationsOf(services: readonly string[], jid: string): Promise<AffiliationRow[]> {
       return db
         .select()
         .from(affiliations)
-        .where(and(eq(affiliations.service, service), eq(affiliations.jid, jid)))
-        .orderBy(asc(affiliations.node));
+        .where(and(inArray(affiliations.service, [...services]), eq(affiliations.jid, jid)))
+        .orderBy(asc(affiliations.service), asc(affiliations.node));
     },
 
     /** `none` is what is not in the table. */

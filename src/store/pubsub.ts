@@ -1,5 +1,6 @@
 /** XEP-0060: nodes and their items. */
-import { and, asc, count, desc, eq, gt, inArray, isNull, lt, lte, or, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, inArray, isNull, lt, lte, max, or, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
 import type { Schema } from "./schema.ts";
 import type { Store } from "./store.ts";
 
@@ -24,6 +25,9 @@ export interface ItemRange {
 export const pubsubStore = ({ db, t, transaction }: Store) => {
   const isNode = (service: string, node: string) =>
     and(eq(t.pubsubNodes.service, service), eq(t.pubsubNodes.node, node));
+  const among = (services: readonly string[], nodes: readonly string[]) =>
+    and(inArray(t.pubsubNodes.service, [...services]), inArray(t.pubsubNodes.node, [...nodes]));
+  const other = alias(t.pubsubItems, "other");
   const isIn = (service: string, node: string) =>
     and(eq(t.pubsubItems.service, service), eq(t.pubsubItems.node, node));
   const isAlive = (now: Date) => or(isNull(t.pubsubItems.expiresAt), gt(t.pubsubItems.expiresAt, now));
@@ -59,10 +63,7 @@ export const pubsubStore = ({ db, t, transaction }: Store) => {
 
     /** Those of these nodes that exist at these services. */
     async nodesAmong(services: readonly string[], nodes: readonly string[]): Promise<NodeRow[]> {
-      return db
-        .select()
-        .from(t.pubsubNodes)
-        .where(and(inArray(t.pubsubNodes.service, [...services]), inArray(t.pubsubNodes.node, [...nodes])));
+      return db.select().from(t.pubsubNodes).where(among(services, nodes));
     },
 
     async addNode(row: NodeRow): Promise<void> {
@@ -137,6 +138,33 @@ export const pubsubStore = ({ db, t, transaction }: Store) => {
         .limit(range.limit)
         .offset(range.skip ?? 0);
       return range.fromOldest ? rows.reverse() : rows;
+    },
+
+    /** The newest item of each of these nodes at each of these services. */
+    async lastItems(services: readonly string[], nodes: readonly string[], now: Date): Promise<ItemRow[]> {
+      const newest = db
+        .select({ position: max(other.position) })
+        .from(other)
+        .where(
+          and(
+            eq(other.service, t.pubsubNodes.service),
+            eq(other.node, t.pubsubNodes.node),
+            or(isNull(other.expiresAt), gt(other.expiresAt, now)),
+          ),
+        );
+      const rows = await db
+        .select({ item: t.pubsubItems })
+        .from(t.pubsubNodes)
+        .innerJoin(
+          t.pubsubItems,
+          and(
+            eq(t.pubsubItems.service, t.pubsubNodes.service),
+            eq(t.pubsubItems.node, t.pubsubNodes.node),
+            eq(t.pubsubItems.position, newest),
+          ),
+        )
+        .where(among(services, nodes));
+      return rows.map(({ item }) => item);
     },
 
     /** Where the newest item stands, expired or not. */

@@ -101,6 +101,8 @@ for (const model of models) {
         const viewer = jid(`${people[person]}/somewhere`);
         assert.equal(await e.pubsub.mayRead(node, viewer), may);
         assert.equal(audience(viewer.bare), may, "in an audience");
+        const readable = await e.pubsub.standings.readable([node], viewer);
+        assert.equal(readable.length, may ? 1 : 0, "among other nodes");
 
         const xml = `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='${name}'/></pubsub>`;
         const expected = may ? "done" : banned.includes(person) ? "auth forbidden" : refusals[model];
