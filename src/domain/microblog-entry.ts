@@ -106,7 +106,7 @@ export function readBody(raw: ParsedEntry): Body {
   };
 }
 
-/** A text on its own: a short status is all title (XEP-0277), anything else gets a headline and two contents. */
+/** A text on its own: a short status is all title (XEP-0277 §2.3), anything else gets a headline and two contents. */
 function readText(value: string): Body {
   const text = acceptText(value);
   const { html, plain, tags, unmarked } = readMarkdown(text);
@@ -144,7 +144,7 @@ const wordsOf = ({ type, value }: AtomText): string =>
 
 const unique = (tags: readonly string[]): string[] => [...new Set(tags)].slice(0, tagsMaximum);
 
-/** The publisher. Only a repost, which says so by a link to the original, names somebody else (XEP-0277 §"Repeating"). */
+/** The publisher. Only a repost, which says so by a link to the original, names somebody else (XEP-0277 §2.6). */
 function authorOf({ author, links }: ParsedEntry, { publisher }: EntryPlace): Person {
   const written = oneLine(cleanText(author?.name ?? ""));
   const name = written.length <= nameMaximum ? written : "";

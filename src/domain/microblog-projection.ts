@@ -15,7 +15,10 @@ import { namespaceOf, serialize, type Element } from "../xmpp/xml.ts";
 import { canonicalEntry, readBody, relinkEntry, showEntry, type LinkPlace } from "./microblog-entry.ts";
 import { newItemId, permalink, tagUri } from "./microblog-id.ts";
 
-/** XEP-0472 §4 and XEP-0277; open, because a blog that everybody may read is what people come for. */
+/**
+ * XEP-0472 §5.1.1 and XEP-0277 §4.1; open, because a blog that everybody may read is what people come for. Payloads go
+ * along, though §5.1.1 would rather not: Movim does not fetch what a notification from an account leaves out.
+ */
 export const microblogDefaults: Partial<NodeConfig> = {
   type: NS.microblog,
   accessModel: "open",
@@ -30,7 +33,7 @@ export const microblogDefaults: Partial<NodeConfig> = {
 
 /** Movim publishes an empty entry with this id, and retracts it, to see whether it may there. */
 const probeId = "test_post";
-/** Items of a microblog that are no posts: XEP-0277 §"Metadata" (item 0), and the avatar of a community. */
+/** Items of a microblog that are no posts: XEP-0277 §5 (item 0), and the avatar of a community. */
 const feedId = "0";
 const avatarId = "urn:xmpp:avatar:metadata";
 

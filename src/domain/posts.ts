@@ -1,6 +1,5 @@
 /** Posts: the one door by which they are made, changed, deleted and listed. The pubsub item is the truth of each. */
 import { createHash } from "node:crypto";
-import type { Config } from "../config.ts";
 import type { Events } from "../events.ts";
 import type { Item, PubSubEvents, PubSubNode } from "../pubsub/events.ts";
 import type { PubSub } from "../pubsub/pubsub.ts";
@@ -46,7 +45,11 @@ export interface Post {
 export const pageMaximum = 100;
 
 export interface PostsOptions {
-  readonly config: Pick<Config, "domain" | "url">;
+  readonly config: {
+    readonly domain: string;
+    /** The public base URL of the node. */
+    readonly url: string;
+  };
   readonly store: Store;
   readonly events: Events<DomainEvents & PubSubEvents>;
   readonly pubsub: PubSub;

@@ -46,7 +46,7 @@ export function messageIds(message: Element): string[] {
   return [...new Set(ids)].filter((id) => id !== "" && id.length <= messageIdMaximum);
 }
 
-/** XEP-0424 §4; before its version 0.4 it was an attachment (XEP-0422). */
+/** XEP-0424 §3; before its version 0.4 it was an attachment (XEP-0422). */
 function retractedId(message: Element): string | undefined {
   const retract = child(message, "retract", NS.retract);
   if (retract) return attr(retract, "id") ?? "";
@@ -60,7 +60,7 @@ const isEncrypted = (message: Element, body = ""): boolean =>
   body.startsWith("?OTR") ||
   children(message).some(({ name }) => name === "encrypted");
 
-/** XEP-0428 §3.1: a fallback without a range is all of the body. */
+/** XEP-0428 §2.2: a fallback without a range is all of the body. */
 function isWholeBody(fallback: Element): boolean {
   const ranges = children(fallback);
   return (

@@ -117,8 +117,11 @@ async function grant(wish: Wish, ids: string[], author: Jid, posts: Posts): Prom
   const { text, language, corrects } = wish;
   const corrected = corrects === undefined ? undefined : await posts.idOfMessage(author.bare, corrects);
   if (corrected !== undefined) {
-    const post = await posts.edit({ author, id: corrected, text, language, messageIds: ids });
-    return `Edited: ${posts.permalink(post)}`;
+    return told(
+      "Edited",
+      await posts.edit({ author, id: corrected, text, language, messageIds: ids }),
+      posts,
+    );
   }
   for (const command of commands) {
     const match = command.pattern.exec(text.trim());
@@ -126,15 +129,12 @@ async function grant(wish: Wish, ids: string[], author: Jid, posts: Posts): Prom
   }
   // What takes the place of a message that made no post (a command, or one that was refused) is a post of its own.
   if (corrects !== undefined) ids.push(corrects);
-  return published(await posts.create({ author, text, language, messageIds: ids }), posts);
+  const post = await posts.create({ author, text, language, messageIds: ids });
+  return post.deletedAt ? "That post was deleted." : told("Posted", post, posts);
 }
 
-function published(post: Post, posts: Posts): string {
-  if (post.deletedAt) return "That post was deleted.";
-  return post.public
-    ? `Posted: ${posts.permalink(post)}`
-    : "Posted. Only those who may read your blog see it.";
-}
+const told = (done: string, post: Post, posts: Posts): string =>
+  post.public ? `${done}: ${posts.permalink(post)}` : `${done}. Only those who may read your blog see it.`;
 
 /** A message back to the resource that wrote, of the same type and thread (RFC 6121 §5.2.2, §5.2.5). */
 function answerTo(message: Element, from: Jid, said: string): Element {
