@@ -4,7 +4,7 @@ export interface Site {
   /** The domain; it is the name of the site as well. */
   readonly name: string;
   /** The files of `static/` by their plain names, at addresses that change with their content. */
-  readonly asset: Readonly<Record<"site.css" | "bird.svg" | "icon-180.png", string>>;
+  readonly asset: Readonly<Record<"site.css" | "posts.css" | "bird.svg" | "icon-180.png", string>>;
 }
 
 /** Addresses of the three feeds of one list of posts. */

@@ -50,6 +50,7 @@ export function createApp({ config, accounts, posts, log }: AppOptions): Hono {
     name: config.domain,
     asset: {
       "site.css": assets.path("site.css"),
+      "posts.css": assets.path("posts.css"),
       "bird.svg": assets.path("bird.svg"),
       "icon-180.png": assets.path("icon-180.png"),
     },
