@@ -4,23 +4,29 @@ import type { TLSSocket } from "node:tls";
 import type { ChannelBindings } from "../xmpp/sasl/scram-exchange.ts";
 import { derChildren, derValues, type DerValue } from "./der.ts";
 
-/** The bindings of a connection that presented a certificate with this end-point hash. */
+/** The bindings of a connection that presented a certificate with this end-point hash, best first. */
 export function channelBindings(socket: TLSSocket, endPoint: Buffer | undefined): ChannelBindings {
   const bindings = new Map<string, () => Buffer>();
-  if (mayExport(socket)) {
+  const isTls13 = socket.getProtocol() === "TLSv1.3";
+  // RFC 9266 §4.2: without it, the keys of two connections of TLS 1.2 can be made equal (RFC 7627 §1).
+  const isUnique = isTls13 || hasExtendedMasterSecret(socket.getSession());
+  if (isUnique) {
     // RFC 9266 §2: an empty context, which TLS 1.2 tells from no context at all.
     bindings.set("tls-exporter", () =>
       socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0)),
     );
   }
+  // RFC 5802 §6.1: what clients bind to that know no list of types; TLS 1.3 has nothing of the kind.
+  if (isUnique && !isTls13) bindings.set("tls-unique", () => firstFinished(socket));
   if (endPoint) bindings.set("tls-server-end-point", () => endPoint);
   return bindings;
 }
 
-/** RFC 9266 §4.2: exported keys are unique to the connection in TLS 1.3, and in 1.2 with the extended master secret. */
-function mayExport(socket: TLSSocket): boolean {
-  const protocol = socket.getProtocol();
-  return protocol === "TLSv1.3" || (protocol === "TLSv1.2" && hasExtendedMasterSecret(socket.getSession()));
+/** RFC 5929 §3.1: the first Finished message: the client's, or the server's where a session is resumed. */
+function firstFinished(socket: TLSSocket): Buffer {
+  const finished = socket.isSessionReused() ? socket.getFinished() : socket.getPeerFinished();
+  if (!finished) throw new Error("no handshake has finished");
+  return finished;
 }
 
 /** OpenSSL's SSL_SESSION holds its flags under this tag; the lowest bit says extended master secret (RFC 7627). */

@@ -10,7 +10,7 @@ import type { ChannelBindings } from "../xmpp/sasl/scram-exchange.ts";
 import { attr, text, xml, type Element } from "../xmpp/xml.ts";
 import type { LoginThrottle } from "./throttle.ts";
 
-/** §6.4.5: at least two tries, and no more than five. */
+/** §6.4.5: at least two tries with a name, and no more than five. */
 const maxTries = 5;
 /**
  * Refusals of every kind. One that looked at nobody's credentials is no guess: clients that bind to what TLS 1.3 has

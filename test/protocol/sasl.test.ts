@@ -2,6 +2,7 @@
 import assert from "node:assert";
 import { constants } from "node:crypto";
 import { describe, test } from "node:test";
+import type { TLSSocket } from "node:tls";
 import { NS } from "../../src/xmpp/ns.ts";
 import { children, text, type Element } from "../../src/xmpp/xml.ts";
 import { domain, openPorts, password, type Ports } from "../support/c2s.ts";
@@ -30,7 +31,8 @@ async function tries(ports: Ports, login: Partial<Login>, maxVersion?: "TLSv1.2"
 
 describe("a login with channel binding", () => {
   for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
-    for (const bindTo of ["tls-exporter", "tls-server-end-point"] as const) {
+    for (const bindTo of ["tls-exporter", "tls-unique", "tls-server-end-point"] as const) {
+      if (maxVersion === "TLSv1.3" && bindTo === "tls-unique") continue;
       test(`over ${maxVersion}, bound to ${bindTo}`, async (t) => {
         const ports = await openPorts(t);
         for (const hash of ["SHA-1", "SHA-256", "SHA-512"]) {
@@ -62,6 +64,23 @@ describe("a login with channel binding", () => {
     assert.deepEqual(bindingTypesOf(features), ["tls-server-end-point"]);
     const login = { username: "ana", password, mechanism: "SCRAM-SHA-1-PLUS" };
     assert.equal((await authenticate(stream, features, login)).name, "success");
+  });
+
+  test("binds to the server's first word where a session of TLS 1.2 is resumed", async (t) => {
+    const ports = await openPorts(t);
+    const handshake = { maxVersion: "TLSv1.2" } as const;
+    const before = (await ports.opens("direct", handshake)).stream.socket as TLSSocket;
+    const { stream, features } = await ports.opens("direct", { ...handshake, session: before.getSession()! });
+    assert((stream.socket as TLSSocket).isSessionReused());
+    const login = { username: "ana", password, bindTo: "tls-unique" } as const;
+    assert.equal((await authenticate(stream, features, login)).name, "success");
+  });
+
+  test("has no tls-unique in TLS 1.3, where it is not unique", async (t) => {
+    const ports = await openPorts(t);
+    const { stream } = await ports.opens();
+    stream.raw(auth("SCRAM-SHA-1-PLUS", "p=tls-unique,,n=ana,r=abc"));
+    await stream.receives(failure("malformed-request"));
   });
 
   test("is refused with the data of another channel", async (t) => {
@@ -265,6 +284,33 @@ describe("guessing", () => {
     for (let n = 0; n < 5; n += 1) {
       stream.raw(plain(`somebody${n}`, "wrong"));
       await stream.receivesNext(failure("not-authorized"));
+    }
+    await stream.receives(policyViolation);
+    assert.deepEqual(await stream.closed(), { clean: true });
+  });
+
+  test("is not what a client does that looks for a mechanism", async (t) => {
+    const ports = await openPorts(t);
+    const { stream } = await ports.opens();
+    for (const hash of ["SHA-512", "SHA-256", "SHA-1"]) {
+      for (const [suffix, flag] of [
+        ["-PLUS", "p=tls-unique"],
+        ["", "y"],
+      ] as const) {
+        stream.raw(auth(`SCRAM-${hash}${suffix}`, `${flag},,n=ana,r=abc`));
+        assert.equal((await stream.receivesNext()).name, "failure");
+      }
+    }
+    stream.raw(plain("ana", password));
+    await stream.receivesNext(`<success xmlns='${NS.sasl}'/>`);
+  });
+
+  test("has an end where nothing is even tried", async (t) => {
+    const ports = await openPorts(t);
+    const { stream } = await ports.opens();
+    for (let n = 0; n < 12; n += 1) {
+      stream.raw(auth("NONE"));
+      await stream.receivesNext(failure("invalid-mechanism"));
     }
     await stream.receives(policyViolation);
     assert.deepEqual(await stream.closed(), { clean: true });

@@ -6,7 +6,7 @@ import { NS } from "../../src/xmpp/ns.ts";
 import { attr, children, type Element } from "../../src/xmpp/xml.ts";
 import type { ClientStream } from "./stream.ts";
 
-export type BindingType = "tls-exporter" | "tls-server-end-point";
+export type BindingType = "tls-exporter" | "tls-unique" | "tls-server-end-point";
 
 export interface Credentials {
   readonly username: string;
@@ -82,6 +82,9 @@ export function bindingOf(socket: Socket, type: BindingType): { type: BindingTyp
   if (!(socket instanceof TLSSocket)) throw new Error("not under TLS");
   if (type === "tls-exporter") {
     return { type, data: socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0)) };
+  }
+  if (type === "tls-unique") {
+    return { type, data: (socket.isSessionReused() ? socket.getPeerFinished() : socket.getFinished())! };
   }
   const { raw } = new X509Certificate(socket.getPeerCertificate().raw);
   // The certificates of the tests are signed with SHA-256.
