@@ -111,10 +111,6 @@ export class Stage<Name extends string = string> {
     return `http://127.0.0.1:${http}`;
   }
 
-  actor(name: Name): Actor {
-    return this.actors[name];
-  }
-
   /** The bare JID of a local name. */
   bare(name: string): string {
     return `${name}@${this.domain}`;
@@ -143,8 +139,8 @@ export class Stage<Name extends string = string> {
     const tls = role.tls === "starttls" ? "none" : "direct";
     const options = this.#streamOptions(tls);
     const actor = new Actor(await connect(options), options, this.bare(name), () => this.settle());
-    await actor.logsIn({ resource, ...role, password: role.password ?? this.#passwordOf(name) });
     this.#everybody.push(actor);
+    await actor.logsIn({ resource, ...role, password: role.password ?? this.#passwordOf(name) });
     if (role.presence === false) return actor;
     actor.sends("<presence/>");
     await this.settle();
@@ -164,7 +160,8 @@ export class Stage<Name extends string = string> {
 
   /** Waits until all that was sent has been handled, whoever listens is through, and what came of it is received. */
   async settle(): Promise<void> {
-    const actors = this.#everybody.filter((one) => one instanceof Actor && !one.gone) as Actor[];
+    const isThere = (one: ClientStream) => one instanceof Actor && one.full !== "" && !one.gone;
+    const actors = this.#everybody.filter(isThere) as Actor[];
     const roundTrips = () =>
       Promise.all(
         actors.map((actor) =>

@@ -67,11 +67,6 @@ export class NodeProcess {
     this.certificate = certificate;
   }
 
-  get pid(): number {
-    assert(this.#child?.pid !== undefined, "the node does not run");
-    return this.#child.pid;
-  }
-
   /** Starts it, on what is in the folder. */
   async starts(): Promise<void> {
     this.output = "";
@@ -104,7 +99,7 @@ export class NodeProcess {
 
   /** A signal that is not meant to end it, such as SIGHUP. */
   signals(signal: NodeJS.Signals): void {
-    process.kill(this.pid, signal);
+    assert(this.#child?.kill(signal), "the node does not run");
   }
 
   /** The command line, in the node's folder; `input` is its standard input. */
