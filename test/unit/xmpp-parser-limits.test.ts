@@ -163,7 +163,7 @@ describe("whatever bytes come", () => {
   };
 
   test("nothing is thrown, the cuts do not matter, and what is read can be read again", () => {
-    for (let seed = 1; seed <= 3000; seed++) {
+    for (let seed = 1; seed <= 1500; seed++) {
       const pick = random(seed);
       const bytes = mutated(pick);
       const whole = eventsOf(bytes);
