@@ -193,6 +193,7 @@ describe("entries of other clients", () => {
     assert.equal(author(""), ada);
     assert.equal(author("<author><name>Mallory</name><uri>xmpp:eve@evil.example</uri></author>"), ada);
     assert.equal(author("<author><name>Ada L.</name></author>"), ada.replace(">ada<", ">Ada L.<"));
+    assert.equal(author(`<author><name>${"🫖".repeat(600)}</name></author>`), ada);
     assert.equal(
       author("<author><name>Ada L.</name><uri>xmpp:ada@ada.example</uri></author>"),
       ada.replace(">ada<", ">Ada L.<"),

@@ -53,8 +53,8 @@ function house(t: TestContext, file = join(mkdtempSync(join(tmpdir(), "pipit-pos
     await close();
     rmSync(join(file, ".."), { recursive: true, force: true });
   });
-  const configure = (owner: typeof ana, access: string) => {
-    const field = `<field var='pubsub#access_model'><value>${access}</value></field>`;
+  const configure = (owner: typeof ana, value: string, name = "access_model") => {
+    const field = `<field var='pubsub#${name}'><value>${value}</value></field>`;
     const form = parseForm(parseElement(`<x xmlns='jabber:x:data' type='submit'>${field}</x>`));
     return pubsub.nodes.configure(owner.bare, NS.microblog, owner, form);
   };
@@ -147,6 +147,15 @@ describe("a post", () => {
     });
     const again = (await posts.find(ana.bare, first.id))!;
     assert.deepEqual([again.atomId, again.text, again.deletedAt], [first.atomId, "again", undefined]);
+  });
+
+  test("that has no room any more is told to be gone, once", async (t) => {
+    const { posts, told, configure, texts } = house(t);
+    for (const text of ["1", "2", "3"]) await posts.create({ author: ana, text });
+    await configure(ana, "2", "max_items");
+    await posts.create({ author: ana, text: "4" });
+    assert.deepEqual(told.slice(3), ["deleted ana@a.example 1", "deleted ana@a.example 2", "created 4"]);
+    assert.deepEqual(await texts(), ["4", "3"]);
   });
 
   test("that is refused leaves nothing behind", async (t) => {
@@ -365,6 +374,15 @@ describe("who may read", () => {
     assert.match(await stored(post), /https:\/\/a\.example\/@ana/);
     assert.match(await stored(later), /https:\/\/a\.example\/@ana/);
     assert.deepEqual(await texts(), ["z", "y", "x #tag"]);
+  });
+
+  test("changes in all posts, however many there are", async (t) => {
+    const { posts, configure, stored } = house(t);
+    const all = await Promise.all(
+      Array.from({ length: 501 }, (_, at) => posts.create({ author: ana, text: `${at}` })),
+    );
+    await configure(ana, "presence");
+    for (const post of all) assert.doesNotMatch(await stored(post), /https:/);
   });
 
   test("does not learn that a closed post was deleted", async (t) => {
