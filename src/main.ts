@@ -8,6 +8,9 @@ import { software } from "./modules/software.ts";
 /** How long a clean end may take before it is an end all the same, in milliseconds. */
 const closeTimeout = 10_000;
 
+/** Ctrl-C reaches the node twice under `npm start`, from the terminal and from npm; later ones mean "now". In milliseconds. */
+const echo = 500;
+
 // Everything the node writes is its own: verifiers, keys, people's messages.
 process.umask(0o077);
 
@@ -20,8 +23,8 @@ try {
 }
 const log = createLogger(config.log.level);
 const node = await startNode(config, log).catch(fail);
-process.stdout.write(await greeting(node));
 obeySignals(node, log);
+process.stdout.write(await greeting(node));
 
 /** Ends the program before it ran: in one line where the operator can mend it, with a stack where it is a fault of ours. */
 function fail(error: unknown): never {
@@ -30,11 +33,13 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-const isUsage = (error: unknown): error is Error =>
-  error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+function isUsage(error: unknown): error is Error {
+  return error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+}
 
-const describe = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? error.message) : String(error);
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
 
 async function greeting({ config, ports, accounts, certificate }: RunningNode): Promise<string> {
   const { domain, url, data } = config;
@@ -56,10 +61,13 @@ async function greeting({ config, ports, accounts, certificate }: RunningNode): 
 }
 
 function obeySignals(node: RunningNode, log: Logger): void {
-  let closing = false;
+  let asked: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
-    if (closing) process.exit(1);
-    closing = true;
+    if (asked !== undefined) {
+      if (performance.now() - asked > echo) process.exit(1);
+      return;
+    }
+    asked = performance.now();
     log.info({ signal }, "stopping");
     setTimeout(() => {
       log.error("the node did not stop in time");

@@ -120,7 +120,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
     const certificate = await loadCertificate(config).catch((error: Error) => {
       throw new StartError(error.message, { cause: error });
     });
-    const tls = new ServerTls(certificate);
+    const tls = explain("tls", certificate.file, () => new ServerTls(certificate));
     const http = await listening(config, () => serveWeb(node));
     if (http) closers.push(() => closeWeb(http));
     const c2s = await listening(config, () =>

@@ -1,5 +1,6 @@
 /** What the command line can do. One table for both ways: inside the running node, or on an opened one. */
 import type { ParseArgsConfig } from "node:util";
+import type { Post } from "./domain/posts.ts";
 import type { OpenNode } from "./node.ts";
 import { StanzaError } from "./xmpp/errors.ts";
 import { parseJid, type Jid } from "./xmpp/jid.ts";
@@ -125,7 +126,7 @@ async function authorOf({ config, accounts }: OpenNode, address: string | undefi
   throw new StanzaError("item-not-found", { text: `There is no account ${jid.bare}` });
 }
 
-function posted({ config }: OpenNode, post: { id: string; author: string }): Answer {
-  const url = `${config.url}/@${encodeURIComponent(parseJid(post.author)!.local)}/${encodeURIComponent(post.id)}`;
+function posted({ posts }: OpenNode, post: Post): Answer {
+  const url = posts.permalink(post);
   return { text: `${post.id}\n${url}`, data: { id: post.id, url } };
 }
