@@ -11,7 +11,7 @@ import {
 import { isAccount } from "../pubsub/standings.ts";
 import { parseJid, type Jid } from "../xmpp/jid.ts";
 import type { Element } from "../xmpp/xml.ts";
-import { capabilitiesOf, type Resource } from "./caps.ts";
+import { capabilitiesOf, type Resource } from "./capabilities.ts";
 import type { ModuleContext } from "./context.ts";
 import { recipientsOf, type Recipients } from "./pep-recipients.ts";
 

@@ -2,7 +2,7 @@
 import type { Subscription, PubSubNode } from "../pubsub/events.ts";
 import { optionsFrom } from "../pubsub/subscription-options.ts";
 import { parseJid, type Jid } from "../xmpp/jid.ts";
-import { capabilitiesOf, type Resource } from "./caps.ts";
+import { capabilitiesOf, type Resource } from "./capabilities.ts";
 import type { ModuleContext } from "./context.ts";
 
 export interface Recipients {
@@ -15,10 +15,10 @@ export function recipientsOf(context: ModuleContext) {
   const { pubsub, rosters, sessions } = context;
   const capabilities = capabilitiesOf(context);
 
+  const isKnown = (jid: Jid): boolean => capabilities.of(jid.bare).some((one) => one.jid.full === jid.full);
   const isAvailable = (jid: Jid): boolean => {
-    for (const resource of capabilities.of(jid.bare)) if (jid.isBare || resource.jid === jid) return true;
-    const found = jid.isBare ? sessions.availableOf(jid.bare) : [sessions.get(jid)];
-    return found.some((session) => session?.available !== undefined);
+    if (!jid.isBare) return sessions.get(jid)?.available !== undefined || isKnown(jid);
+    return sessions.availableOf(jid.bare).length > 0 || capabilities.of(jid.bare).length > 0;
   };
 
   /** Who hears what happens at the node: subscribers, and resources of contacts and of the owner that want to. */
@@ -33,7 +33,8 @@ export function recipientsOf(context: ModuleContext) {
     for (const { jid: address, state, options } of subscriptions) {
       if (state !== "subscribed" && !given) continue;
       const jid = parseJid(address);
-      if (!jid || !may(jid.bare)) continue;
+      // What became of a node that is gone is told to all whom it ever would have told.
+      if (!jid || !(given || may(jid.bare))) continue;
       const { deliver, includeBody } = optionsFrom(options);
       reached.add(jid.full);
       if (!deliver || (config.presenceBasedDelivery && !isAvailable(jid))) continue;

@@ -13,12 +13,12 @@ import {
 import { answerOwner } from "../pubsub/owner-requests.ts";
 import { answer, type PubSubRequest } from "../pubsub/requests.ts";
 import { get, set, type IqRequest, type Passage } from "../server/module.ts";
-import { fieldBoolean, fieldValue, formOf } from "../xmpp/dataform.ts";
+import { fieldBoolean, fieldValue, parseForm } from "../xmpp/dataform.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { parseJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
-import { child } from "../xmpp/xml.ts";
-import { capabilitiesOf } from "./caps.ts";
+import { attr, children, childText, type Element } from "../xmpp/xml.ts";
+import { capabilitiesOf } from "./capabilities.ts";
 import { defineModule, type ModuleContext } from "./context.ts";
 import { createNotifier } from "./pep-notifier.ts";
 
@@ -110,9 +110,10 @@ export default defineModule({
 
 /** XEP-0060 §8.6: an owner's answer to a subscription request comes as a message to the account. */
 function takeDecision({ pubsub }: ModuleContext, { stanza, direction, from, to }: Passage) {
-  if (direction === "out" || !to.isBare || !child(stanza, "x", NS.dataForm)) return false;
-  const form = formOf(stanza, NS.pubsubSubscribeAuthorization);
-  if (!form || form.type === "form" || form.type === "result") return false;
+  if (direction === "out" || !to.isBare) return false;
+  const x = children(stanza, "x", NS.dataForm).find(isDecision);
+  if (!x) return false;
+  const form = parseForm(x);
   if (form.type === "cancel") return true;
   const node = fieldValue(form, "pubsub#node");
   const jid = parseJid(fieldValue(form, "pubsub#subscriber_jid") ?? "");
@@ -120,4 +121,12 @@ function takeDecision({ pubsub }: ModuleContext, { stanza, direction, from, to }
   const subid = fieldValue(form, "pubsub#subid") || undefined;
   const allowed = fieldBoolean(form, "pubsub#allow") ?? false;
   return pubsub.subscriptions.decide({ service: to.bare, node, jid, subid }, from, allowed).then(() => true);
+}
+
+/** Whether a form in a message is such an answer; all other forms are not for us to read. */
+function isDecision(x: Element): boolean {
+  const type = attr(x, "type");
+  if (type !== "submit" && type !== "cancel") return false;
+  const formType = children(x, "field").find((field) => attr(field, "var") === "FORM_TYPE");
+  return formType !== undefined && childText(formType, "value") === NS.pubsubSubscribeAuthorization;
 }

@@ -105,13 +105,8 @@ const one = (value: string | undefined): string[] => (value === undefined ? [] :
 
 /** §5.2: the nodes of a service that the viewer may read. */
 export async function nodeItems(pubsub: PubSub, service: string, viewer: Jid): Promise<Element[]> {
-  const items: Element[] = [];
-  for (const node of await pubsub.nodes.list(service)) {
-    if (!(await pubsub.mayRead(node, viewer))) continue;
-    const { title } = node.config;
-    items.push(xml("item", { jid: service, node: node.node, ...(title ? { name: title } : {}) }));
-  }
-  return items;
+  const nodes = await pubsub.standings.readable(await pubsub.nodes.list(service), viewer);
+  return nodes.map(({ node, config }) => xml("item", { jid: service, node, name: config.title }));
 }
 
 /** §5.5: the ids of a node's items, newest first, with RSM where it is asked for or the list is cut. */

@@ -46,7 +46,7 @@ export class Standings {
     return { affiliation, subscription: state, contact, groups };
   }
 
-  /** Those of these nodes of accounts that somebody may read; asked all at once. */
+  /** Those of these nodes that somebody may read; at accounts, in as few queries as there are services. */
   async readable(nodes: readonly PubSubNode[], viewer: Jid): Promise<PubSubNode[]> {
     const services = new Set(nodes.map(({ service }) => service));
     const rows = await pubsubPeopleStore(this.#engine.store).affiliationsOf([...services], viewer.bare);
@@ -66,7 +66,8 @@ export class Standings {
     for (const node of nodes) {
       const affiliation = viewer.bare === node.service ? "owner" : (affiliations.get(keyOf(node)) ?? "none");
       const asFarAsKnown = { ...nobody, ...known.get(node.service), affiliation };
-      const standing = node.config.accessModel === "authorize" ? await this.of(node, viewer) : asFarAsKnown;
+      const isMore = node.config.accessModel === "authorize" || !isAccount(node.service);
+      const standing = isMore ? await this.of(node, viewer) : asFarAsKnown;
       if (!whyNotRead(node.config, standing)) readable.push(node);
     }
     return readable;
