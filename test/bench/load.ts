@@ -1,7 +1,8 @@
 /**
- * `npm run bench -- [chat|fanout|idle] [--profile]`: what a stanza, a notification and an idle session cost the server.
+ * `npm run bench -- [chat] [fanout] [idle] [visible] [--profile]`: what a stanza, a notification and an idle session cost the server.
  * The server is a process of its own; both share the machine, so the clients take their part of its cores.
  */
+import { Agent, request, type RequestOptions } from "node:http";
 import { parseArgs } from "node:util";
 import { BenchClient } from "./client.ts";
 import { BenchServer, domain } from "./server.ts";
@@ -12,6 +13,7 @@ const window = 20;
 const chatSeconds = 10;
 const followers = 500;
 const publishes = 200;
+const visiblePosts = 200;
 const idleAccounts = 200;
 const idleSessions = 2000;
 /** Logins under way at once: enough to keep the server's pbkdf2 threads busy. */
@@ -142,6 +144,47 @@ async function idle(): Promise<void> {
   await server.stop();
 }
 
+/** From the acknowledgement of a post until it stands on the page and in each feed, asked for one after the other. */
+async function visible(): Promise<void> {
+  const server = await BenchServer.start(["author"], false);
+  const author = await BenchClient.login(server.port, domain, "author", "bench");
+  const paths = ["/@author", "/@author/feed.atom", "/@author/feed.rss", "/@author/feed.json"];
+  const times: number[] = [];
+  for (let i = 0; i < visiblePosts; i += 1) {
+    const message = `<message to='timeline@${domain}' type='chat' id='m${i}'><body>Fresh number ${i}.</body></message>`;
+    await author.ask(message, "</message>");
+    const acknowledged = performance.now();
+    for (const path of paths) {
+      const headers = { host: domain };
+      const response = await get({ port: server.webPort, path, headers });
+      if (!response.includes(`Fresh number ${i}.`)) throw new Error(`${path} lacks post ${i}`);
+    }
+    times.push(performance.now() - acknowledged);
+  }
+  times.sort((a, b) => a - b);
+  const at = (part: number): string => times[Math.floor(part * times.length)]!.toFixed(1);
+  say(
+    `visible ${at(0.5)} ms median, ${at(0.99)} ms p99 from the answer of timeline@ to the page and three feeds`,
+  );
+  author.end();
+  await server.stop();
+}
+
+const agent = new Agent({ keepAlive: true });
+
+function get(options: RequestOptions): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ ...options, host: "127.0.0.1", agent }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => (body += chunk));
+      response.on("end", () => resolve(body));
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
+}
+
 /** Waits until the server's memory is steady: garbage of the logins collected, nothing in flight. */
 async function settled(server: BenchServer): Promise<void> {
   let last = Number.NaN;
@@ -157,9 +200,10 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { profile: { type: "boolean", default: false } },
 });
-const scenarios: Record<string, (profile: boolean) => Promise<void>> = { chat, fanout, idle };
+const scenarios: Record<string, (profile: boolean) => Promise<void>> = { chat, fanout, idle, visible };
 for (const name of positionals.length > 0 ? positionals : Object.keys(scenarios)) {
   const scenario = scenarios[name];
   if (!scenario) throw new Error(`no such scenario: ${name}`);
   await scenario(values.profile);
 }
+agent.destroy();

@@ -17,20 +17,23 @@ export const domain = "bench.test";
 const ticksPerSecond = 100;
 
 export class BenchServer {
+  /** Clients, direct TLS. */
   readonly port: number;
+  readonly webPort: number;
   readonly #child: ChildProcess;
   readonly #folder: string;
 
-  private constructor(child: ChildProcess, port: number, folder: string) {
+  private constructor(child: ChildProcess, port: number, webPort: number, folder: string) {
     this.#child = child;
     this.port = port;
+    this.webPort = webPort;
     this.#folder = folder;
   }
 
   static async start(accounts: readonly string[], profile: boolean): Promise<BenchServer> {
     const folder = mkdtempSync(join(tmpdir(), "pipit-bench-"));
     await makeAccounts(folder, accounts);
-    const port = await freePort();
+    const [port, webPort] = [await freePort(), await freePort()];
     const main = new URL("../../src/main.js", import.meta.url).pathname;
     const flags = profile ? ["--cpu-prof", `--cpu-prof-dir=${join(folder, "profile")}`] : [];
     const child = spawn(process.execPath, [...flags, main], {
@@ -45,7 +48,7 @@ export class BenchServer {
         PIPIT_LISTEN__C2S_TLS: String(port),
         PIPIT_LISTEN__S2S: "false",
         PIPIT_LISTEN__S2S_TLS: "false",
-        PIPIT_LISTEN__HTTP: "false",
+        PIPIT_LISTEN__HTTP: String(webPort),
         PIPIT_LOG__LEVEL: "warn",
       },
     });
@@ -55,7 +58,7 @@ export class BenchServer {
       });
       child.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
     });
-    return new BenchServer(child, port, folder);
+    return new BenchServer(child, port, webPort, folder);
   }
 
   /** CPU time used so far, all threads, in microseconds. */
