@@ -1,5 +1,5 @@
 /**
- * `npm run doc`: the tables of README.md and doap.xml, from what the code says of itself: the modules' `xeps`, the
+ * `npm run doc`: the tables of README.md and src/doap.xml, from what the code says of itself: the modules' `xeps`, the
  * specifications that a file's opening line names, and the settings.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -161,5 +161,5 @@ ${lines.map((line) => `    ${line}`).join("\n")}
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const readme = new URL("README.md", root);
   writeFileSync(readme, fillReadme(readFileSync(readme, "utf8")));
-  writeFileSync(new URL("doap.xml", root), doap());
+  writeFileSync(new URL("src/doap.xml", root), doap());
 }

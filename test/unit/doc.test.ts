@@ -1,4 +1,4 @@
-/** README.md and doap.xml say what the code says. */
+/** README.md and src/doap.xml say what the code says. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -12,6 +12,6 @@ test("the tables of README.md are those of the code", () => {
   assert.equal(readme, fillReadme(readme), stale);
 });
 
-test("doap.xml is that of the code", () => {
-  assert.equal(read("doap.xml"), doap(), stale);
+test("src/doap.xml is that of the code", () => {
+  assert.equal(read("src/doap.xml"), doap(), stale);
 });
