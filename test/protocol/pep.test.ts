@@ -571,6 +571,60 @@ test("a temporary subscription ends with the presence of its subscriber", async 
   ignoresPresence(stage);
   await juliet.asks(publishing(tune, "two"), ok);
   await romeo.receivesNothing();
+  await romeo.asks(subscribing(juliet, tune, romeo.bare), ok);
+  await romeo.kill();
+  const garden = await stage.login("romeo", { resource: "garden" });
+  await juliet.asks(publishing(tune, "three"), ok);
+  await garden.receivesNothing();
+});
+
+test("a subscriber whose resource does not take what is for the bare JID hears of what it wants", async (t) => {
+  await using stage = await cast(t, { juliet: {}, romeo: {} }, { friends: [["juliet", "romeo"]] });
+  const { juliet, romeo } = stage.actors;
+  await want(stage, [tune], romeo);
+  romeo.sends("<presence><priority>-1</priority></presence>");
+  await stage.settle();
+  ignoresPresence(stage);
+  await juliet.asks(publishing(tune, "one", { send_last_published_item: "never" }), ok);
+  await romeo.receives(itemEvent(juliet, romeo.full, "one"));
+  await romeo.asks(subscribing(juliet, tune, romeo.bare), ok);
+  await juliet.asks(publishing(tune, "two"), ok);
+  await romeo.receives(itemEvent(juliet, romeo.full, "two"));
+  await romeo.receivesNothing();
+});
+
+test("members of a whitelist hear what it holds, and of its end", async (t) => {
+  await using stage = await cast(t, { juliet: {}, romeo: {}, paris: {} });
+  const { juliet, romeo, paris } = stage.actors;
+  const options = { access_model: "whitelist", send_last_published_item: "never" };
+  await juliet.asks(publishing(tune, "one", options), ok);
+  await juliet.asks(
+    owning(
+      `<affiliations node='${tune}'><affiliation jid='${romeo.bare}' affiliation='member'/></affiliations>`,
+    ),
+    ok,
+  );
+  await romeo.asks(subscribing(juliet, tune, romeo.bare), ok);
+  await paris.asks(
+    subscribing(juliet, tune, paris.bare),
+    `<iq type='error'><error><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><closed-node xmlns='${pubsub}#errors'/></error></iq>`,
+  );
+  await juliet.asks(publishing(tune, "two"), ok);
+  await romeo.receives(itemEvent(juliet, romeo.bare, "two"));
+  await juliet.asks(owning(`<delete node='${tune}'/>`), ok);
+  await romeo.receives(event(juliet, romeo.bare, `<delete node='${tune}'/>`));
+  for (const actor of [romeo, paris]) await actor.receivesNothing();
+});
+
+test("forms that are no answers to the account's questions pass by", async (t) => {
+  await using stage = await cast(t, { juliet: {}, romeo: {} });
+  const { juliet, romeo } = stage.actors;
+  for (const x of ["type='submit'", "type='nonsense'", "type='cancel'"]) {
+    romeo.sends(
+      `<message to='${juliet.bare}'><x xmlns='jabber:x:data' ${x}><field var='FORM_TYPE'><value>urn:x</value></field></x></message>`,
+    );
+    await juliet.receives(`<message from='${romeo.full}'><x xmlns='jabber:x:data' ${x}/></message>`);
+  }
 });
 
 test("an account says that it is a pubsub service, and what is there for whom (§6, XEP-0060 §5)", async (t) => {
