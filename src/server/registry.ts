@@ -24,6 +24,8 @@ export class Registry {
   readonly presence: StageTable = emptyTable();
   readonly iqFilters: NonNullable<Registrations<object>["iqFilter"]>[] = [];
   readonly services = new Map<string, Service>();
+  /** The domains of those services. */
+  readonly hosts = new Set<string>();
   readonly features: Record<keyof Announced, Set<string>> = {
     server: new Set(),
     account: new Set(),
@@ -53,6 +55,7 @@ export class Registry {
     for (const service of registrations.services ?? []) {
       if (this.services.has(service.address)) throw new Error(`Two modules serve ${service.address}`);
       this.services.set(service.address, service);
+      this.hosts.add(service.address.slice(service.address.indexOf("@") + 1));
     }
     const { disco, streamFeature } = registrations;
     this.disco.forms.push(...(disco?.forms ?? []));

@@ -5,10 +5,11 @@ import { StanzaError } from "../xmpp/errors.ts";
 import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { errorReply, iqPayload, resultReply, toStanzaError } from "../xmpp/stanza.ts";
 import { attr, escapeAttribute, namespaceOf, serialize, xml, type Element } from "../xmpp/xml.ts";
-import { stages, type IqRequest, type IqRoute, type Passage, type Service } from "./module.ts";
+import type { IqRequest, IqRoute, Passage, Service } from "./module.ts";
 import type { Registry, StageTable } from "./registry.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
+import { runFilters, runStages } from "./stages.ts";
 
 /** How long a client has to answer a request of the server, in milliseconds. */
 const requestTimeout = 30_000;
@@ -19,11 +20,22 @@ const messageTypes = new Set([undefined, "normal", "chat", "headline", "groupcha
 
 type Done = void | Promise<void>;
 
+/** The way to other domains. */
+export interface Remote {
+  /**
+   * Takes a stanza for another domain, and resolves once it is safe; `text` is its serialised form where the caller has
+   * it already (it then decides what is sent). Throws `StanzaError` where it may not go.
+   */
+  send(stanza: Element, from: Jid, to: Jid, text?: string): Done;
+}
+
 export interface RouterOptions {
   readonly domain: string;
   readonly sessions: Sessions;
   readonly registry: Registry;
   readonly log: Logger;
+  /** Without it there are no other domains. */
+  readonly remote?: Remote | undefined;
   /** Whether there is an account of that name here. */
   accountExists(local: string): Promise<boolean>;
 }
@@ -39,6 +51,11 @@ export class Router {
 
   constructor(options: RouterOptions) {
     this.#options = options;
+  }
+
+  /** Whether a domain is this one, or a part of it that a module serves. */
+  serves(domain: string): boolean {
+    return domain === this.#options.domain || this.#options.registry.hosts.has(domain);
   }
 
   /** A stanza from a client of ours. Its `from` is stamped here (RFC 6120 §8.1.2.1). */
@@ -62,6 +79,22 @@ export class Router {
       const from = addressOf(stanza, "from");
       const to = addressOf(stanza);
       if (!from || !to) throw new Error(`a stanza without addresses was routed: ${stanza.name}`);
+      return this.#take(stanza, from, to);
+    } catch (error) {
+      return this.#refuse(stanza, error);
+    }
+  }
+
+  /** A stanza from another domain, which has proven that it is the one in `from`. What is not for us goes nowhere. */
+  receiveRemote(stanza: Element): Done {
+    const from = parseJid(attr(stanza, "from") ?? "");
+    const to = parseJid(attr(stanza, "to") ?? "");
+    if (from && to && this.serves(to.domain) && !this.serves(from.domain))
+      return this.#take(stanza, from, to);
+  }
+
+  #take(stanza: Element, from: Jid, to: Jid): Done {
+    try {
       const done =
         stanza.name === "iq"
           ? this.#iq(stanza, from, to, undefined)
@@ -84,6 +117,7 @@ export class Router {
     const refused = (error: unknown): void =>
       this.#options.log.debug({ err: error, from: from.full }, "a multicast stanza was refused");
     let slow: Promise<void>[] | undefined;
+    let last: Done = undefined;
     for (const to of recipients) {
       try {
         const done = this.#multicastTo(
@@ -91,7 +125,9 @@ export class Router {
           open,
           rest,
         );
-        if (done) (slow ??= []).push(done.catch(refused));
+        // What goes to other domains in one turn is written at once, and has one promise.
+        if (done && done !== last) (slow ??= []).push(done.catch(refused));
+        last = done;
       } catch (error) {
         refused(error);
       }
@@ -103,7 +139,9 @@ export class Router {
     const { stanza, to } = passage;
     const service = this.#options.registry.services.get(to.bare);
     if (service) return this.#serve(service, passage);
-    if (to.domain !== this.#options.domain) return;
+    if (!this.serves(to.domain)) {
+      return this.#options.remote?.send(stanza, passage.from, to, open + escapeAttribute(to.full) + rest);
+    }
     if (stanza.name === "presence" && !this.#options.sessions.has(to.bare)) return;
     const taken = runStages(this.#tableOf(stanza), passage);
     if (taken === true) return;
@@ -156,9 +194,9 @@ export class Router {
     const passage: Passage = { stanza, direction: "in", from, to, account: to.bare, session };
     const service = registry.services.get(to.bare);
     if (service) return this.#serve(service, passage);
-    if (to.domain !== domain) throw new StanzaError("remote-server-not-found");
-    // Nobody reads what is written to the server itself.
-    if (to.local === "") return this.#missing(passage);
+    if (!this.serves(to.domain)) return this.#sendAway(stanza, from, to);
+    // Nobody reads what is written to the server itself, and nobody lives at the parts of its domain.
+    if (to.local === "" || to.domain !== domain) return this.#missing(passage);
     if (sessions.has(to.bare)) return this.#enter(passage);
     return accountExists(to.local).then((exists) => (exists ? this.#enter(passage) : this.#missing(passage)));
   }
@@ -170,6 +208,12 @@ export class Router {
     } else if (attr(stanza, "type") === "probe") {
       return this.route(xml("presence", { from: to.bare, to: from.bare, type: "unsubscribed" }));
     }
+  }
+
+  #sendAway(stanza: Element, from: Jid, to: Jid): Done {
+    const { remote } = this.#options;
+    if (!remote) throw new StanzaError("remote-server-not-found");
+    return remote.send(stanza, from, to);
   }
 
   #serve(service: Service, passage: Passage): Done {
@@ -228,7 +272,8 @@ export class Router {
     if (service) {
       return this.#answer(request, this.#find(request, service.name) ?? this.#find(request, "service"));
     }
-    if (to.domain !== this.#options.domain) throw new StanzaError("remote-server-not-found");
+    if (!this.serves(to.domain)) return this.#sendAway(iq, from, to);
+    if (to.domain !== this.#options.domain) throw new StanzaError("service-unavailable");
     if (to.local === "") return this.#answer(request, this.#find(request, "server"));
     if (!to.isBare) return this.#handOver(request);
     if (from.bare === to.bare) {
@@ -272,7 +317,7 @@ export class Router {
 
   /** A result or error: to the resource that asked, to a request of our own, or to nobody. It is never answered. */
   #iqReply(iq: Element, from: Jid, to: Jid): Done {
-    if (to.domain !== this.#options.domain) return;
+    if (!this.serves(to.domain)) return this.#sendAway(iq, from, to);
     if (!to.isBare) return this.#options.sessions.get(to)?.send(iq);
     const id = attr(iq, "id") ?? "";
     const asked = this.#requests.get(id);
@@ -291,7 +336,11 @@ export class Router {
     // RFC 6121 §8.5: presence that cannot be delivered is dropped, except where the sender must know (a bad address).
     if (stanza.name === "presence" && error.condition === "service-unavailable") return;
     // Probes are the server's own, and nobody waits for their answer.
-    if (type === "probe" && error.condition.startsWith("remote-server")) return;
+    if (
+      type === "probe" &&
+      (error.condition.startsWith("remote-server") || error.condition === "not-allowed")
+    )
+      return;
     return this.#return(errorReply(stanza, error), undefined);
   }
 
@@ -300,38 +349,29 @@ export class Router {
     if (session) return session.send(reply);
     const to = addressOf(reply);
     if (!to) return;
-    if (to.domain !== this.#options.domain) return;
+    const from = addressOf(reply, "from") ?? to;
+    if (!this.serves(to.domain)) return this.#returnAway(reply, from, to);
     if (!to.isBare) return this.#options.sessions.get(to)?.send(reply);
-    if (reply.name === "iq") return this.#iqReply(reply, addressOf(reply, "from") ?? to, to);
+    if (reply.name === "iq") return this.#iqReply(reply, from, to);
     // A subscription request went out in the name of the account.
     if (reply.name === "presence")
       for (const one of this.#options.sessions.availableOf(to.bare)) one.send(reply);
   }
 
-  #tableOf(stanza: Element): StageTable {
-    return stanza.name === "message" ? this.#options.registry.message : this.#options.registry.presence;
-  }
-}
-
-/** Runs the handlers of all stages in order until one has dealt with the stanza; waits only where a handler does. */
-function runStages(table: StageTable, passage: Passage, stage = 0, handler = 0): boolean | Promise<boolean> {
-  for (let s = stage; s < stages.length; s += 1) {
-    const handlers = table[stages[s]!];
-    for (let h = s === stage ? handler : 0; h < handlers.length; h += 1) {
-      const taken = handlers[h]!(passage);
-      if (taken instanceof Promise) {
-        return taken.then((dealtWith) => dealtWith === true || runStages(table, passage, s, h + 1));
-      }
-      if (taken === true) return true;
+  /** Where the asker's domain cannot be reached, nobody is told. */
+  #returnAway(reply: Element, from: Jid, to: Jid): Done {
+    const lost = (error: unknown): void =>
+      this.#options.log.debug({ err: error, to: to.full }, "a reply could not be sent to its domain");
+    try {
+      const done = this.#options.remote?.send(reply, from, to);
+      return done?.catch(lost);
+    } catch (error) {
+      lost(error);
     }
   }
-  return false;
-}
 
-function runFilters(filters: Registry["iqFilters"], request: IqRequest, first = 0): Done {
-  for (let f = first; f < filters.length; f += 1) {
-    const done = filters[f]!(request);
-    if (done instanceof Promise) return done.then(() => runFilters(filters, request, f + 1));
+  #tableOf(stanza: Element): StageTable {
+    return stanza.name === "message" ? this.#options.registry.message : this.#options.registry.presence;
   }
 }
 

@@ -1,0 +1,35 @@
+/** What the modules registered, run in order. It stays synchronous as long as every handler does. */
+import { stages, type IqRequest, type Passage } from "./module.ts";
+import type { Registry, StageTable } from "./registry.ts";
+
+/** Runs the handlers of all stages in order until one has dealt with the stanza; waits only where a handler does. */
+export function runStages(
+  table: StageTable,
+  passage: Passage,
+  stage = 0,
+  handler = 0,
+): boolean | Promise<boolean> {
+  for (let s = stage; s < stages.length; s += 1) {
+    const handlers = table[stages[s]!];
+    for (let h = s === stage ? handler : 0; h < handlers.length; h += 1) {
+      const taken = handlers[h]!(passage);
+      if (taken instanceof Promise) {
+        return taken.then((dealtWith) => dealtWith === true || runStages(table, passage, s, h + 1));
+      }
+      if (taken === true) return true;
+    }
+  }
+  return false;
+}
+
+/** Runs the filters of requests to resources in order; one that throws ends it. */
+export function runFilters(
+  filters: Registry["iqFilters"],
+  request: IqRequest,
+  first = 0,
+): void | Promise<void> {
+  for (let f = first; f < filters.length; f += 1) {
+    const done = filters[f]!(request);
+    if (done instanceof Promise) return done.then(() => runFilters(filters, request, f + 1));
+  }
+}
