@@ -336,11 +336,8 @@ export class Router {
     // RFC 6121 §8.5: presence that cannot be delivered is dropped, except where the sender must know (a bad address).
     if (stanza.name === "presence" && error.condition === "service-unavailable") return;
     // Probes are the server's own, and nobody waits for their answer.
-    if (
-      type === "probe" &&
-      (error.condition.startsWith("remote-server") || error.condition === "not-allowed")
-    )
-      return;
+    const { condition } = error;
+    if (type === "probe" && (condition.startsWith("remote-server") || condition === "not-allowed")) return;
     return this.#return(errorReply(stanza, error), undefined);
   }
 
@@ -349,7 +346,8 @@ export class Router {
     if (session) return session.send(reply);
     const to = addressOf(reply);
     if (!to) return;
-    const from = addressOf(reply, "from") ?? to;
+    // What was written to an address that is none is answered in its name.
+    const from = parseJid(attr(reply, "from") ?? "") ?? to;
     if (!this.serves(to.domain)) return this.#returnAway(reply, from, to);
     if (!to.isBare) return this.#options.sessions.get(to)?.send(reply);
     if (reply.name === "iq") return this.#iqReply(reply, from, to);
