@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { domainToASCII } from "node:url";
 import { generate } from "selfsigned";
 import type { Config } from "./config.ts";
+import { TrustedRoots } from "./server/certificate-chain.ts";
 
 /** The parts of the domain that this process answers for; a certificate names them all. */
 const parts = ["conference", "pubsub", "comments", "upload", "feeds"];
@@ -14,6 +15,8 @@ const selfSignedYears = 10;
 export interface CertificatePair {
   readonly cert: string;
   readonly key: string;
+  /** The extra trusted roots. */
+  readonly ca: string | undefined;
   /** The certificate's file. */
   readonly file: string;
   readonly selfSigned: boolean;
@@ -21,22 +24,23 @@ export interface CertificatePair {
 
 /** Reads the pair, making a self-signed one where none is set; throws an `Error` in plain words. */
 export async function loadCertificate({ domain, data, tls }: Config): Promise<CertificatePair> {
+  const ca = tls.ca === undefined ? undefined : readRoots(tls.ca);
   if (tls.cert !== undefined && tls.key !== undefined) {
     const pair = { cert: read("tls.cert", tls.cert), key: read("tls.key", tls.key) };
     const fault = faultOf(pair);
     if (fault) throw new Error(`tls: ${fault} (${tls.cert}, ${tls.key})`);
-    return { ...pair, file: tls.cert, selfSigned: false };
+    return { ...pair, ca, file: tls.cert, selfSigned: false };
   }
   const file = join(data, "self-signed.pem");
   const keyFile = join(data, "self-signed.key");
   if (existsSync(file) && existsSync(keyFile)) {
     const pair = { cert: readFileSync(file, "utf8"), key: readFileSync(keyFile, "utf8") };
-    if (!faultOf(pair) && isFor(domain, pair.cert)) return { ...pair, file, selfSigned: true };
+    if (!faultOf(pair) && isFor(domain, pair.cert)) return { ...pair, ca, file, selfSigned: true };
   }
   const pair = await selfSigned(domainToASCII(domain) || domain);
   writeFileSync(keyFile, pair.key, { mode: 0o600 });
   writeFileSync(file, pair.cert, { mode: 0o600 });
-  return { ...pair, file, selfSigned: true };
+  return { ...pair, ca, file, selfSigned: true };
 }
 
 async function selfSigned(domain: string): Promise<{ cert: string; key: string }> {
@@ -65,6 +69,17 @@ function read(setting: string, file: string): string {
   } catch (error) {
     throw new Error(`${setting}: ${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
+}
+
+/** Certificates of authorities, one after the other; what stands between them is left to them. */
+function readRoots(file: string): string {
+  const ca = read("tls.ca", file);
+  try {
+    new TrustedRoots(ca);
+  } catch {
+    throw new Error(`tls.ca: there is no certificate in the file, or one that cannot be read (${file})`);
+  }
+  return ca;
 }
 
 /** Why a pair cannot be used, if it cannot. */

@@ -1,0 +1,92 @@
+/** Whom a server's certificate names, and whether it can be believed: RFC 6120 §13.7, RFC 9525, XEP-0178. */
+import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
+import { domainToASCII } from "node:url";
+import { prepareDomain } from "../xmpp/jid.ts";
+import { chainFault, type TrustedRoots } from "./certificate-chain.ts";
+import { subjectNames } from "./x509.ts";
+
+/** Whether a certificate names a domain, as a server's; its common name counts for nothing (RFC 9525 §2). */
+export function identifies(certificate: X509Certificate, domain: string): boolean {
+  const wanted = domainToASCII(domain);
+  const address = domain.replace(/^\[(.*)\]$/, "$1");
+  if (isIP(address)) return certificate.checkIP(address) !== undefined;
+  return subjectNames(certificate).some(({ kind, value }) => {
+    switch (kind) {
+      case "dns":
+        return matches(value, wanted);
+      case "srv":
+        return isForService(value, wanted);
+      case "xmpp":
+        return prepareDomain(value) === domain;
+    }
+  });
+}
+
+/** RFC 9525 §6.3: a wildcard is all of the left-most label, and stands for exactly one. */
+function matches(presented: string, wanted: string): boolean {
+  const pattern = presented.toLowerCase();
+  if (!pattern.startsWith("*.")) return pattern === wanted;
+  return wanted.includes(".") && wanted.slice(wanted.indexOf(".")) === pattern.slice(1);
+}
+
+const service = "_xmpp-server.";
+
+/** RFC 4985 §2: the service, and the domain that it is of. */
+function isForService(presented: string, wanted: string): boolean {
+  const name = presented.toLowerCase();
+  return name.startsWith(service) && name.slice(service.length) === wanted;
+}
+
+/** What the certificate of the other end is worth, whomever it names. */
+export interface PeerTrust {
+  /** The chain leads to a trusted root and everything in it is in date. That it is for servers only is no fault. */
+  readonly valid: boolean;
+  /** Why it is not valid, in words that go on from "the certificate". */
+  readonly reason: string | undefined;
+  readonly certificate: X509Certificate | undefined;
+}
+
+/** To be asked between the handshake and the end of the connection, at either of its ends. */
+export function trustOf(socket: TLSSocket, roots: TrustedRoots): PeerTrust {
+  const certificate = socket.getPeerX509Certificate();
+  const reason = certificate ? faultOf(socket, roots) : "was not presented";
+  return { valid: reason === undefined, reason, certificate };
+}
+
+const words: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "has expired, or one that it depends on has",
+  CERT_NOT_YET_VALID: "is not valid yet, or one that it depends on is not",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "is self-signed",
+  SELF_SIGNED_CERT_IN_CHAIN: "was issued by an authority that is not trusted here",
+  UNABLE_TO_GET_ISSUER_CERT: "was issued by an authority that is not trusted here",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "was issued by an authority that is not trusted here",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "was issued by an authority that is not trusted here",
+};
+
+/** Node tells this to a `tls.Server` only; a socket that was made into a server's has to be asked by what it has inside. */
+interface Verified {
+  readonly _handle: { verifyError(): NodeJS.ErrnoException | null } | null;
+}
+
+function faultOf(socket: TLSSocket, roots: TrustedRoots): string | undefined {
+  const { _handle: handle } = socket as unknown as Verified;
+  if (!handle) return "is gone with its connection";
+  const code = handle.verifyError()?.code;
+  if (code === undefined) return undefined;
+  return code === "INVALID_PURPOSE"
+    ? chainFault(presentedBy(socket), roots, Date.now())
+    : (words[code] ?? `is refused: ${code}`);
+}
+
+/** The peer's certificate, and those that it presented to vouch for it. */
+function presentedBy(socket: TLSSocket): X509Certificate[] {
+  const presented: X509Certificate[] = [];
+  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (next?.raw && !presented.some(({ raw }) => raw.equals(next!.raw))) {
+    presented.push(new X509Certificate(next.raw));
+    next = next.issuerCertificate;
+  }
+  return presented;
+}

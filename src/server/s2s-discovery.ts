@@ -1,0 +1,147 @@
+/** Where the server of a domain is: SRV records as in RFC 6120 §3.2, XEP-0368 §3 and RFC 2782, then addresses. */
+import type { SrvRecord } from "node:dns";
+import { isIP } from "node:net";
+import { domainToASCII } from "node:url";
+import { DnsFault, lookups, type Lookups } from "./s2s-lookups.ts";
+
+/** RFC 6120 §14.7: where no SRV record says otherwise. */
+const defaultPort = 5269;
+/** Who names more servers than this is not better reachable by it. */
+const maxServers = 8;
+/** All connections that may be tried for one domain. */
+const maxTargets = 16;
+/**
+ * How long an answer holds, in milliseconds. Long enough that all local domains that speak to one server share it,
+ * and short enough for every sensible TTL, which Node does not tell: DNS servers keep what may be kept longer.
+ */
+const maxAge = { targets: 60_000, "not-offered": 60_000, "not-found": 30_000, failed: 5_000 } as const;
+/** Answers remembered at the same time. */
+const cacheSize = 1_000;
+
+/** One connection that can be tried. */
+export interface S2sTarget {
+  /** An IP address. */
+  readonly host: string;
+  readonly port: number;
+  /** TLS from the first byte (XEP-0368) instead of STARTTLS. */
+  readonly directTls: boolean;
+  /** The server's name, for logs. */
+  readonly name: string;
+}
+
+export type Discovery =
+  /** In the order to try. */
+  | { readonly kind: "targets"; readonly targets: readonly S2sTarget[] }
+  /** The domain says that it has no server (RFC 2782: the target "."). */
+  | { readonly kind: "not-offered" }
+  /** The domain, or its servers, have no address. */
+  | { readonly kind: "not-found" }
+  /** DNS did not answer; it may later. */
+  | { readonly kind: "failed"; readonly reason: string };
+
+export interface Resolver {
+  /** Takes a domain as it stands in addresses; never rejects, and ends within some seconds. */
+  discover(domain: string): Promise<Discovery>;
+}
+
+export interface ResolverOptions {
+  /** DNS servers to ask (`address`, `address:port`, `[address]:port`); the system's where there is none. */
+  readonly servers: readonly string[];
+  /** From 0 up to 1; for the weights. */
+  readonly random?: () => number;
+  /** How long one question may take, in milliseconds. */
+  readonly limit?: number;
+  /** In milliseconds. */
+  readonly now?: () => number;
+}
+
+export function createResolver({ servers, random, limit, now = Date.now }: ResolverOptions): Resolver {
+  const ask = lookups(servers, limit);
+  const answers = new Map<string, { until: number; readonly discovery: Promise<Discovery> }>();
+  return {
+    discover(domain) {
+      const known = answers.get(domain);
+      if (known && now() < known.until) return known.discovery;
+      const discovery = discover(domain, ask, random ?? Math.random);
+      // Whoever asks while the answer is on its way waits for the same one.
+      const entry = { until: Infinity, discovery };
+      answers.delete(domain);
+      answers.set(domain, entry);
+      const [oldest] = answers.keys();
+      if (answers.size > cacheSize && oldest !== undefined) answers.delete(oldest);
+      return discovery.then((found) => {
+        entry.until = now() + maxAge[found.kind];
+        return found;
+      });
+    },
+  };
+}
+
+async function discover(domain: string, ask: Lookups, random: () => number): Promise<Discovery> {
+  const literal = domain.replace(/^\[(.*)\]$/, "$1");
+  if (isIP(literal)) return found([{ host: literal, port: defaultPort, directTls: false, name: literal }]);
+  const name = domainToASCII(domain);
+  if (name === "") return { kind: "not-found" };
+  try {
+    const servers = await serversOf(name, ask);
+    if (servers === undefined) {
+      return await addressed([{ name, port: defaultPort, priority: 0, weight: 0, directTls: false }], ask);
+    }
+    if (servers.length === 0) return { kind: "not-offered" };
+    return await addressed(inOrder(servers, random), ask);
+  } catch (error) {
+    if (error instanceof DnsFault) return { kind: "failed", reason: error.message };
+    throw error;
+  }
+}
+
+const found = (targets: readonly S2sTarget[]): Discovery => ({ kind: "targets", targets });
+
+/** An SRV record, and which service it is of. */
+export interface S2sServer extends SrvRecord {
+  readonly directTls: boolean;
+}
+
+/** The servers of both services; none where the domain says that it has none, `undefined` where it says nothing. */
+async function serversOf(name: string, ask: Lookups): Promise<S2sServer[] | undefined> {
+  const services = ["_xmpps-server", "_xmpp-server"];
+  const answers = await Promise.allSettled(services.map((service) => ask.srv(`${service}._tcp.${name}`)));
+  const servers = answers.flatMap((answer, index) =>
+    answer.status === "fulfilled"
+      ? answer.value.map((record) => ({ ...record, directTls: index === 0 }))
+      : [],
+  );
+  const offered = servers.filter((server) => !/^\.?$/.test(server.name) && server.port > 0);
+  if (offered.length > 0) return offered;
+  // One of them not answering is no proof that there is no such record.
+  for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
+  return servers.length > 0 ? [] : undefined;
+}
+
+/** RFC 2782, "Usage rules": by priority, and by chance within one, the heavier the likelier. */
+export function inOrder(servers: readonly S2sServer[], random: () => number): S2sServer[] {
+  const left = servers.toSorted((a, b) => a.priority - b.priority || a.weight - b.weight);
+  const ordered: S2sServer[] = [];
+  while (left.length > 0) {
+    const rivals = left.filter(({ priority }) => priority === left[0]?.priority);
+    const total = rivals.reduce((sum, { weight }) => sum + weight, 0);
+    // Between 0 and the sum, both included: what weighs nothing has a small chance too.
+    let mark = Math.floor(random() * (total + 1));
+    const chosen = rivals.findIndex(({ weight }) => (mark -= weight) <= 0);
+    ordered.push(...left.splice(chosen, 1));
+  }
+  return ordered;
+}
+
+/** The servers with their addresses, in the order to try. */
+async function addressed(servers: readonly S2sServer[], ask: Lookups): Promise<Discovery> {
+  const asked = servers.slice(0, maxServers);
+  const answers = await Promise.allSettled(asked.map(({ name }) => ask.addresses(name)));
+  const targets = answers.flatMap((answer, index) => {
+    const { name, port, directTls } = asked[index]!;
+    return answer.status === "fulfilled" ? answer.value.map((host) => ({ host, port, directTls, name })) : [];
+  });
+  if (targets.length > 0) return found(targets.slice(0, maxTargets));
+  for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
+  return { kind: "not-found" };
+}
