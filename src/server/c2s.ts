@@ -2,23 +2,18 @@
 import type { Socket } from "node:net";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
-import { StreamError } from "../xmpp/errors.ts";
 import type { Element } from "../xmpp/xml.ts";
 import { ClientStream, defaultTiming, type ClientContext, type Timing } from "./client-stream.ts";
 import type { ServerEvents } from "./events.ts";
-import { listen, type Listener } from "./listener.ts";
+import { listenBoth } from "./listener.ts";
 import type { Router } from "./router.ts";
 import type { Authenticator } from "./sasl.ts";
 import type { Sessions } from "./sessions.ts";
+import { StreamSet } from "./stream-set.ts";
 import { LoginThrottle, UnboundConnections } from "./throttle.ts";
 import type { ServerTls } from "./tls.ts";
 
 export type { Authenticator };
-
-/** An IPv4 address on a socket that takes both kinds. */
-const ipv4InIpv6 = /^::ffff:(?=\d+\.)/;
-/** How long clients may take to go when the server does, in milliseconds. */
-const maxShutdown = 2_000;
 
 export interface C2sOptions {
   readonly domain: string;
@@ -43,29 +38,23 @@ export interface C2s {
   /** The ports really listened on. */
   readonly port: number | undefined;
   readonly directTlsPort: number | undefined;
-  /** Tells all clients that the server goes, and is over within `maxShutdown`. */
+  /** Tells all clients that the server goes, and is over soon after. */
   close(): Promise<void>;
 }
 
 /** Listens for clients; rejects where a port cannot be had. */
 export async function listenC2s(options: C2sOptions): Promise<C2s> {
-  const streams = new Set<ClientStream>();
-  let emptied: () => void = () => undefined;
+  const timing = { ...defaultTiming, ...options.timing };
+  const streams = new StreamSet<ClientStream>(timing.sweep);
   const context: ClientContext = {
     ...options,
     features: options.features ?? [],
-    timing: { ...defaultTiming, ...options.timing },
+    timing,
     throttle: new LoginThrottle(),
     unbound: new UnboundConnections(),
-    gone(stream) {
-      streams.delete(stream);
-      if (streams.size === 0) emptied();
-    },
+    gone: (stream) => streams.delete(stream),
   };
-  const accept = (socket: Socket, directTls: boolean): void => {
-    const address = socket.remoteAddress?.replace(ipv4InIpv6, "");
-    // Without one it is gone already.
-    if (address === undefined) return void socket.destroy();
+  const accept = (socket: Socket, address: string, directTls: boolean): void => {
     if (context.unbound.enter(address)) {
       streams.add(new ClientStream(context, socket, address, directTls));
     } else {
@@ -73,35 +62,13 @@ export async function listenC2s(options: C2sOptions): Promise<C2s> {
       socket.destroy();
     }
   };
-  const open = async (port: number | false, directTls: boolean): Promise<Listener | undefined> =>
-    port === false ? undefined : listen({ ...options, port, accept: (socket) => accept(socket, directTls) });
-  const plain = await open(options.port, false);
-  const direct = await open(options.directTlsPort, true).catch((error: unknown) => {
-    plain?.close();
-    throw error;
-  });
-  const sweep = setInterval(() => {
-    const now = performance.now();
-    for (const stream of streams) stream.sweep(now);
-  }, context.timing.sweep);
-  sweep.unref();
+  const listeners = await listenBoth({ ...options, accept });
   return {
-    port: plain?.port,
-    directTlsPort: direct?.port,
+    port: listeners.port,
+    directTlsPort: listeners.directTlsPort,
     async close() {
-      clearInterval(sweep);
-      plain?.close();
-      direct?.close();
-      for (const stream of streams) stream.close(new StreamError("system-shutdown"));
-      if (streams.size === 0) return;
-      await new Promise<void>((resolve) => {
-        const deadline = setTimeout(resolve, maxShutdown);
-        emptied = () => {
-          clearTimeout(deadline);
-          resolve();
-        };
-      });
-      for (const stream of streams) stream.destroy();
+      listeners.close();
+      await streams.close();
     },
   };
 }

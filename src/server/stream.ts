@@ -26,8 +26,14 @@ export interface StreamHandler {
   header(): string;
   /** The peer's header: at the beginning, and again after each `restart`. */
   opened(header: StreamHeader): Done;
-  /** A whole element. The next one is not handled before what this returns has settled. */
-  received(element: Element): Done;
+  /** A whole element, and its size as sent. The next one is not handled before what this returns has settled. */
+  received(element: Element, bytes: number): Done;
+  /** The handshake of `secure` is over. */
+  secured?(): void;
+  /** What is said last where the stream ends in order. */
+  lastWords?(): string;
+  /** What the peer still says after our end: its own last words, and its end (§4.4). Without it, nobody listens. */
+  farewell?(event: ParserEvent): void;
   /** Nothing can be sent any more. */
   detached(): void;
   /** After `detached`: what had been received is handled. */
@@ -67,6 +73,7 @@ export class XmppStream implements Transport {
   /** Too much waits for the peer, and nothing is read until it is through. */
   #clogged = false;
   #overflown = false;
+  #fault: Error | undefined;
   #heard = true;
   /** When the peer was last heard, as far as the sweeps tell, in milliseconds; or when we took our leave. */
   #quietSince = 0;
@@ -87,6 +94,16 @@ export class XmppStream implements Transport {
   /** TLS, where the stream is under it. */
   get channel(): SecureChannel | undefined {
     return this.#channel;
+  }
+
+  /** What broke the connection, where something did. */
+  get fault(): Error | undefined {
+    return this.#fault;
+  }
+
+  /** Holds from the next bytes on. */
+  set limits(limits: ParserLimits) {
+    this.#parser.limits = limits;
   }
 
   /** Begins our side of the stream. */
@@ -136,6 +153,7 @@ export class XmppStream implements Transport {
     if (this.#state !== "open") return;
     if (this.#ready) this.#sayGoodbye(error);
     this.#state = "closing";
+    const unread = this.#queue.slice(this.#next);
     this.#queue = nothing;
     this.#heard = true;
     if (this.#ready) {
@@ -147,6 +165,7 @@ export class XmppStream implements Transport {
       this.#socket.destroy();
     }
     this.#handler.detached();
+    for (const event of unread) this.#handler.farewell?.(event);
     this.#conclude();
   }
 
@@ -184,7 +203,7 @@ export class XmppStream implements Transport {
     // §4.9.1.2: an error comes after a header, even where it is about the very first bytes.
     if (error && !this.#headed) this.open(this.#handler.header());
     if (error) this.send(error.toElement());
-    if (this.#headed) this.write("</stream:stream>");
+    if (this.#headed) this.write(`${this.#handler.lastWords?.() ?? ""}</stream:stream>`);
   }
 
   #attach(socket: Carrier): void {
@@ -198,11 +217,16 @@ export class XmppStream implements Transport {
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== "open") return this.#overhear(chunk);
     this.#heard = true;
     this.#queue = this.#parser.push(chunk);
     this.#next = 0;
     this.#work();
+  }
+
+  #overhear(chunk: Buffer): void {
+    if (!this.#handler.farewell) return;
+    for (const event of this.#parser.push(chunk)) this.#handler.farewell(event);
   }
 
   /** Handles what is in the queue, up to something that has to be waited for. */
@@ -224,7 +248,7 @@ export class XmppStream implements Transport {
   #handle(event: ParserEvent): Done {
     switch (event.kind) {
       case "element":
-        return this.#handler.received(event.element);
+        return this.#handler.received(event.element, event.bytes);
       case "open":
         return this.#handler.opened(event.header);
       case "close":
@@ -309,10 +333,13 @@ export class XmppStream implements Transport {
       this[carries]!.#finish();
     },
     error(this: Carrier, err: Error) {
+      this[carries]!.#fault = err;
       this[carries]!.#log.debug({ err, address: this.remoteAddress }, "a connection broke");
     },
     secure(this: Carrier) {
-      this[carries]!.#ready = true;
+      const stream = this[carries]!;
+      stream.#ready = true;
+      stream.#handler.secured?.();
     },
     close(this: Carrier) {
       this[carries]!.#lost();

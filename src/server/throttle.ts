@@ -102,15 +102,20 @@ export class LoginThrottle {
   }
 }
 
-/** The connections that have no bound resource yet, counted by network. */
+/** The connections that nobody is known on yet, counted by network. */
 export class UnboundConnections {
   readonly #counts = new Map<string, number>();
+  readonly #most: number;
+
+  constructor(most = maxUnbound) {
+    this.#most = most;
+  }
 
   /** `false` where that network has too many already; then nothing is counted. */
   enter(address: string): boolean {
     const network = networkOf(address);
     const count = this.#counts.get(network) ?? 0;
-    if (count >= maxUnbound) return false;
+    if (count >= this.#most) return false;
     this.#counts.set(network, count + 1);
     return true;
   }

@@ -98,17 +98,21 @@ export class StreamError extends Error {
   override readonly name = "StreamError";
   readonly condition: StreamCondition;
   readonly text: string | undefined;
+  /** The application-specific condition (§4.9.4). */
+  readonly app: Element | undefined;
 
-  constructor(condition: StreamCondition, text?: string) {
+  constructor(condition: StreamCondition, text?: string, app?: Element) {
     super(text ?? condition);
     this.condition = condition;
     this.text = text;
+    this.app = app;
   }
 
   /** `<stream:error/>`; the prefix is declared on the stream header (§4.8.5). */
   toElement(): Element {
     const element = xml("stream:error", {}, xml(this.condition, { xmlns: NS.streams }));
     if (this.text) element.append(xml("text", { xmlns: NS.streams, "xml:lang": "en" }, this.text));
+    if (this.app) element.append(this.app);
     return element;
   }
 }
