@@ -1,6 +1,5 @@
 /** A way to other domains, as those see it who have something to send there. */
 import type { StanzaCondition } from "../xmpp/errors.ts";
-import type { Element } from "../xmpp/xml.ts";
 
 /**
  * What became of a stanza: `done`, the peer took responsibility for it; `lost`, the link ended before that, and it may
@@ -11,8 +10,8 @@ export type Outcome = "done" | "lost" | "refused";
 export interface S2sLink {
   /** Whether stanzas from the one domain to the other may go here: proven, and the link is still open. */
   carries(local: string, remote: string): boolean;
-  /** Sends a stanza, in order. `text` is its serialised form, and is what is sent; `settled` is told once. */
-  send(text: string, stanza: Element, settled: (outcome: Outcome) => void): void;
+  /** Sends a stanza, in order. It comes from the queue as text, and is not parsed again; `settled` is told once. */
+  send(text: string, settled: (outcome: Outcome) => void): void;
   /** The largest stanza that the peer takes, in bytes, where it told (XEP-0478). */
   readonly maxStanzaBytes: number | undefined;
   /** Stanzas that were sent and are not settled yet. */
