@@ -66,7 +66,7 @@ export function chainFault(
 ): string | undefined {
   try {
     const chain = chainOf(presented, roots);
-    if (!chain) return "was not issued by an authority that is trusted here";
+    if (!chain) return "was issued by an authority that is not trusted here";
     // What a root is signed with proves nothing, and need not.
     if (chain.slice(0, -1).some(isSignedWeakly)) return "is signed with an algorithm that is broken";
     return chain.map((certificate, depth) => certificateFault(certificate, depth, now)).find(Boolean);

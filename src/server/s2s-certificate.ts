@@ -10,6 +10,7 @@ import { subjectNames } from "./x509.ts";
 /** Whether a certificate names a domain, as a server's; its common name counts for nothing (RFC 9525 §2). */
 export function identifies(certificate: X509Certificate, domain: string): boolean {
   const wanted = domainToASCII(domain);
+  if (wanted === "") return false;
   const address = domain.replace(/^\[(.*)\]$/, "$1");
   if (isIP(address)) return certificate.checkIP(address) !== undefined;
   return subjectNames(certificate).some(({ kind, value }) => {
@@ -28,7 +29,8 @@ export function identifies(certificate: X509Certificate, domain: string): boolea
 function matches(presented: string, wanted: string): boolean {
   const pattern = presented.toLowerCase();
   if (!pattern.startsWith("*.")) return pattern === wanted;
-  return wanted.includes(".") && wanted.slice(wanted.indexOf(".")) === pattern.slice(1);
+  const dot = wanted.indexOf(".");
+  return dot > 0 && wanted.slice(dot) === pattern.slice(1);
 }
 
 const service = "_xmpp-server.";
@@ -50,8 +52,9 @@ export interface PeerTrust {
 
 /** To be asked between the handshake and the end of the connection, at either of its ends. */
 export function trustOf(socket: TLSSocket, roots: TrustedRoots): PeerTrust {
-  const certificate = socket.getPeerX509Certificate();
-  const reason = certificate ? faultOf(socket, roots) : "was not presented";
+  const presented = presentedBy(socket);
+  const [certificate] = presented;
+  const reason = certificate ? faultOf(socket, presented, roots) : "was not presented";
   return { valid: reason === undefined, reason, certificate };
 }
 
@@ -70,23 +73,31 @@ interface Verified {
   readonly _handle: { verifyError(): NodeJS.ErrnoException | null } | null;
 }
 
-function faultOf(socket: TLSSocket, roots: TrustedRoots): string | undefined {
+function faultOf(
+  socket: TLSSocket,
+  presented: readonly X509Certificate[],
+  roots: TrustedRoots,
+): string | undefined {
   const { _handle: handle } = socket as unknown as Verified;
   if (!handle) return "is gone with its connection";
-  const code = handle.verifyError()?.code;
-  if (code === undefined) return undefined;
-  return code === "INVALID_PURPOSE"
-    ? chainFault(presentedBy(socket), roots, Date.now())
-    : (words[code] ?? `is refused: ${code}`);
+  const error = handle.verifyError();
+  if (!error) return undefined;
+  if (error.code === "INVALID_PURPOSE") return chainFault(presented, roots, Date.now());
+  return words[error.code ?? ""] ?? `is refused: ${error.message}`;
 }
 
-/** The peer's certificate, and those that it presented to vouch for it. */
+/**
+ * The peer's certificate, and those that it presented to vouch for it, or that are trusted. Not by
+ * `getPeerX509Certificate`, which in Node 20 takes them out of the connection: a second question finds none.
+ */
 function presentedBy(socket: TLSSocket): X509Certificate[] {
   const presented: X509Certificate[] = [];
-  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
-  while (next?.raw && !presented.some(({ raw }) => raw.equals(next!.raw))) {
-    presented.push(new X509Certificate(next.raw));
-    next = next.issuerCertificate;
+  // What stands for none is an object without anything in it; a root is its own issuer.
+  let last: Partial<DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
+  while (last?.raw) {
+    presented.push(new X509Certificate(last.raw));
+    const { issuerCertificate } = last as Partial<DetailedPeerCertificate>;
+    last = issuerCertificate === last ? undefined : issuerCertificate;
   }
   return presented;
 }
