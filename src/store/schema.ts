@@ -4,6 +4,9 @@ import type { Columns } from "./columns.ts";
 export type Subscription = "none" | "to" | "from" | "both";
 export type Affiliation = "owner" | "publisher" | "publish-only" | "member" | "none" | "outcast";
 export type SubscriptionState = "subscribed" | "pending" | "unconfigured";
+/** `ending`: unfollowed, and the other side does not know yet. */
+export type FollowState = "pending" | "subscribed" | "refused" | "ending";
+export type OutboundKind = "chat" | "notification" | "subscription";
 
 export function schema({ table, text, int, bool, time, json, index, primaryKey }: Columns) {
   return {
@@ -187,6 +190,97 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
       changes: int().notNull(),
       changedAt: time().notNull(),
     }),
+    /** Stanzas for other domains until these have taken them; `id` sorts them. `local` is the domain they come from. */
+    outbound: table(
+      "outbound",
+      {
+        local: text().notNull(),
+        domain: text().notNull(),
+        id: text().notNull(),
+        kind: text().notNull().$type<OutboundKind>(),
+        /** What a newer event of the same item to the same address takes the place of. */
+        itemKey: text().unique(),
+        stanza: text().notNull(),
+        /** How often it was the first that a stream ended without taking. */
+        attempts: int().notNull(),
+        queuedAt: time().notNull(),
+      },
+      (t) => [
+        primaryKey({ columns: [t.local, t.domain, t.id] }),
+        index("outbound_age").on(t.local, t.domain, t.kind, t.queuedAt),
+      ],
+    ),
+    /** Other domains that something waits for or that failed lately: since when, why, and when to try again. */
+    outboundDomains: table(
+      "outbound_domains",
+      {
+        local: text().notNull(),
+        domain: text().notNull(),
+        attempts: int().notNull(),
+        failingSince: time(),
+        triedAt: time(),
+        nextAt: time().notNull(),
+        condition: text(),
+        reason: text(),
+      },
+      (t) => [primaryKey({ columns: [t.local, t.domain] }), index("outbound_domains_next").on(t.nextAt)],
+    ),
+    /** XEP-0160: what waits for an account none of whose resources takes messages; `id` sorts them. `length` is that of the stanza. */
+    offlineMessages: table(
+      "offline_messages",
+      { account: text().notNull(), id: text().notNull(), length: int().notNull(), stanza: text().notNull() },
+      (t) => [primaryKey({ columns: [t.account, t.id] })],
+    ),
+    /** Whom an account follows: the node of another account, here or elsewhere, that its bare address subscribes to. */
+    follows: table(
+      "follows",
+      {
+        account: text().notNull(),
+        /** Bare address. */
+        target: text().notNull(),
+        state: text().notNull().$type<FollowState>(),
+        /** Why the state is what it is: a condition, and what a person can read. */
+        condition: text(),
+        reason: text(),
+        followedAt: time().notNull(),
+        /** When to ask again. */
+        nextAt: time().notNull(),
+        /** How often the target's server was not reached since it last was. */
+        attempts: int().notNull(),
+        /** When its newest items were last compared with the timeline. */
+        checkedAt: time(),
+      },
+      (t) => [
+        primaryKey({ columns: [t.account, t.target] }),
+        index("follows_target").on(t.target),
+        index("follows_next").on(t.nextAt),
+      ],
+    ),
+    /** What arrived of those whom an account follows; `position` sorts by arrival. */
+    timelines: table(
+      "timelines",
+      {
+        account: text().notNull(),
+        service: text().notNull(),
+        node: text().notNull(),
+        item: text().notNull(),
+        position: text().notNull(),
+        payload: text().notNull(),
+        publishedAt: time().notNull(),
+        updatedAt: time().notNull(),
+        receivedAt: time().notNull(),
+        deletedAt: time(),
+        /** The account's clients were told of it as it is now. */
+        told: bool().notNull(),
+        /** The chat message that told of it first. */
+        messageId: text(),
+      },
+      (t) => [
+        primaryKey({ columns: [t.account, t.service, t.node, t.item] }),
+        index("timelines_position").on(t.account, t.position),
+        index("timelines_told").on(t.account, t.told, t.position),
+      ],
+    ),
   };
 }
 
