@@ -46,15 +46,6 @@ export function checkPeerHeader({ name, xmlns, contentXmlns, attrs }: StreamHead
   checkVersion(attrs);
 }
 
-/** A domain that a server's header names, prepared; `undefined` where it names none. */
-export function domainIn(attrs: Record<string, string>, name: "from" | "to"): string | undefined {
-  const written = attrs[name];
-  if (written === undefined) return undefined;
-  const domain = prepareDomain(written);
-  if (domain === undefined) throw new StreamError("improper-addressing", `'${name}' is not a domain`);
-  return domain;
-}
-
 function checkRoot(name: string, xmlns: string): void {
   if (xmlns !== NS.stream) throw new StreamError("invalid-namespace");
   if (name !== "stream") throw new StreamError("bad-format");

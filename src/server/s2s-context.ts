@@ -1,9 +1,11 @@
 /** What all streams between servers share. */
 import type { Logger } from "../log.ts";
 import type { Element } from "../xmpp/xml.ts";
+import type { Claim, Verdict } from "./s2s-dialback.ts";
 import type { Resolver } from "./s2s-discovery.ts";
 import { DomainFlows } from "./s2s-flow.ts";
 import type { S2sLink } from "./s2s-link.ts";
+import { verifyKey } from "./s2s-out.ts";
 import { StreamSet, type Member } from "./stream-set.ts";
 import { UnboundConnections } from "./throttle.ts";
 import type { ServerTls } from "./tls.ts";
@@ -34,6 +36,8 @@ export const defaultS2sTiming: S2sTiming = {
 };
 
 export interface S2sOptions {
+  /** Ours, where a peer did not say which it means. */
+  readonly domain: string;
   readonly tls: ServerTls;
   readonly resolver: Resolver;
   /** Whether a domain may be spoken with, in either direction; asked again at every stanza. */
@@ -69,11 +73,15 @@ export interface S2sContext extends S2sOptions {
   readonly pings: Map<string, (from: string, to: string) => boolean>;
   readonly flows: DomainFlows;
   readonly strangers: UnboundConnections;
+  /** Under way (XEP-0220 §2.1.2). */
+  readonly verifications: Set<Claim>;
+  /** Asks the server of a domain whether a key is its own (XEP-0220 §2.1.2). */
+  verify(claim: Claim): Promise<Verdict>;
 }
 
-export const s2sContext = (options: S2sOptions): S2sContext => {
+export function s2sContext(options: S2sOptions): S2sContext {
   const timing = { ...defaultS2sTiming, ...options.timing };
-  return {
+  const context: S2sContext = {
     ...options,
     timing,
     streams: new StreamSet(timing.sweep),
@@ -81,5 +89,8 @@ export const s2sContext = (options: S2sOptions): S2sContext => {
     pings: new Map(),
     flows: new DomainFlows(),
     strangers: new UnboundConnections(maxStrangers),
+    verifications: new Set(),
+    verify: (claim) => verifyKey(context, claim),
   };
-};
+  return context;
+}

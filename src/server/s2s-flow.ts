@@ -29,14 +29,17 @@ export class DomainFlows {
     this.#now = now;
   }
 
-  /** A stream more on which this domain is proven; `false` where it has too many, and then nothing is counted. */
-  enter(domain: string): boolean {
+  /**
+   * A stream more on which this domain is proven; `false` where it has too many, and then nothing is counted. One that
+   * we opened is never too many.
+   */
+  enter(domain: string, ours: boolean): boolean {
     const flow = this.#flows.get(domain);
     if (!flow) {
       this.#flows.set(domain, { streams: 1, stanzas: maxBurst, bytes: maxBurstBytes, at: this.#now() });
       return true;
     }
-    if (flow.streams >= maxStreams) return false;
+    if (flow.streams >= maxStreams && !ours) return false;
     flow.streams += 1;
     return true;
   }

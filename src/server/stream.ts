@@ -96,7 +96,7 @@ export class XmppStream implements Transport {
     return this.#channel;
   }
 
-  /** What broke the connection, where something did. */
+  /** What ended the stream other than in order, where something did. */
   get fault(): Error | undefined {
     return this.#fault;
   }
@@ -151,6 +151,7 @@ export class XmppStream implements Transport {
 
   close(error?: StreamError): void {
     if (this.#state !== "open") return;
+    this.#fault ??= error;
     if (this.#ready) this.#sayGoodbye(error);
     this.#state = "closing";
     const unread = this.#queue.slice(this.#next);
