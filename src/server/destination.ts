@@ -1,0 +1,389 @@
+/**
+ * One other domain while there is something for it: finds or makes a link, sends what waits in order, and gives up for a
+ * time where that fails. What is durable stays in the store until the peer has taken it; only what is on its way, and
+ * what is kept nowhere else, is in memory.
+ */
+import type { Logger } from "../log.ts";
+import { StanzaError, type StanzaCondition } from "../xmpp/errors.ts";
+import { parseElement } from "../xmpp/parser.ts";
+import { errorReply } from "../xmpp/stanza.ts";
+import { attr, type Element } from "../xmpp/xml.ts";
+import { Backlog } from "./backlog.ts";
+import { afterFailure, holdTime, maxLostFirst } from "./back-off.ts";
+import type { Clock } from "./clock.ts";
+import type { DurableKind } from "./delivery-class.ts";
+import type { DialSlots } from "./dial-slots.ts";
+import type { Held, Transient } from "./held.ts";
+import type { OutboundQueue, QueuedStanza, Route, RouteState } from "./outbound-queue.ts";
+import { S2sError, type Outcome, type S2sLink } from "./s2s-link.ts";
+
+/** Of what is given back at once. */
+const pageSize = 200;
+/** What may be on its way to a peer that has not said yet that it has it. */
+const maxUnsettled = 500;
+const maxUnsettledBytes = 2 * 1024 * 1024;
+
+/** What all destinations share. */
+export interface Desk {
+  readonly queue: OutboundQueue;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly slots: DialSlots;
+  random(): number;
+  permits(domain: string): boolean;
+  connect(local: string, remote: string): Promise<S2sLink>;
+  /** Hands an error to its addressee, here. */
+  returns(stanza: Element): void | Promise<void>;
+  /** The destination is over; `late`: something was queued that it did not look at. */
+  gone(destination: Destination, late: boolean): void;
+}
+
+export type Phase = "waiting" | "connecting" | "connected" | "failing";
+
+interface Unsettled {
+  readonly row: QueuedStanza | undefined;
+  readonly transient: Transient | undefined;
+  readonly bytes: number;
+}
+
+/** One link's life. */
+interface Run {
+  readonly link: S2sLink;
+  readonly unsettled: Set<Unsettled>;
+  bytes: number;
+  /** Stanzas that the peer has taken. */
+  taken: number;
+  readonly lost: Unsettled[];
+  pumping: boolean;
+}
+
+export class Destination {
+  readonly route: Route;
+  /** Since when it is in its phase, in milliseconds since 1970. */
+  since: number;
+  phase: Phase = "waiting";
+  readonly #desk: Desk;
+  readonly #held: Held;
+  #state: RouteState | undefined;
+  readonly #backlog: Backlog;
+  #run: Run | undefined;
+  #closing = false;
+  /** Set once it has given up: from then on nothing is taken in. */
+  #refusal: S2sError | undefined;
+  #late = false;
+  #left = false;
+  /** Ends when the destination does. */
+  readonly over: Promise<void>;
+
+  constructor(route: Route, held: Held, desk: Desk) {
+    this.route = route;
+    this.#desk = desk;
+    this.#held = held;
+    this.#backlog = new Backlog(desk.queue, route);
+    this.since = desk.clock.now();
+    this.over = this.#live();
+  }
+
+  /** Neither sends nor waits for anything. */
+  get isIdle(): boolean {
+    return this.#run?.unsettled.size === 0 && this.#held.size === 0;
+  }
+
+  /** Takes what is kept in memory alone. */
+  hold(transient: Transient): void {
+    if (this.#refusal) return this.#return(transient, this.#refusal);
+    if (!this.#held.push(transient)) {
+      const full = new S2sError("resource-constraint", "too much waits for this domain already");
+      return this.#return(transient, full);
+    }
+    this.#pump();
+  }
+
+  /** There is more in the store. */
+  wake(): void {
+    this.#backlog.wake();
+    this.#late = this.#refusal !== undefined;
+    this.#pump();
+  }
+
+  /** Ends the link, in order; what waits stays in the store. */
+  close(): void {
+    this.#closing = true;
+    this.#run?.link.close();
+  }
+
+  /** Ends the link, to judge anew whether there may be one. */
+  reconsider(): void {
+    this.#run?.link.close();
+  }
+
+  async #live(): Promise<void> {
+    try {
+      await this.#deliver();
+    } catch (error) {
+      await this.#fail(error).catch((fault: unknown) => {
+        this.#desk.log.error({ err: fault, ...this.route }, "the queue to a domain cannot be kept");
+      });
+    }
+    this.#leave();
+  }
+
+  #leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#held.clear();
+    this.#desk.gone(this, this.#late);
+  }
+
+  /** Until nothing is left to do. Throws `S2sError` where that cannot be done now. */
+  async #deliver(): Promise<void> {
+    const { clock, queue } = this.#desk;
+    this.#state = await queue.find(this.route);
+    const { failingSince, nextAt } = this.#state ?? {};
+    if (failingSince && nextAt!.getTime() > clock.now()) {
+      const { condition, reason } = this.#state!;
+      return this.#refuse(new S2sError(condition as StanzaCondition, reason!));
+    }
+    while (await this.#hasWork()) {
+      const taken = await this.#send(await this.#connect());
+      if (taken === 0 && (await this.#hasWork()))
+        throw new S2sError("remote-server-timeout", "it ends the connection before it has taken anything");
+    }
+  }
+
+  async #connect(): Promise<S2sLink> {
+    const { slots, connect } = this.#desk;
+    const { local, domain } = this.route;
+    this.#enter("waiting");
+    this.#judge();
+    const leave = await slots.enter(this.#state?.failingSince ? "again" : "first");
+    try {
+      this.#judge();
+      this.#enter("connecting");
+      return await connect(local, domain);
+    } finally {
+      leave();
+    }
+  }
+
+  #judge(): void {
+    if (!this.#desk.permits(this.route.domain))
+      throw new S2sError("not-allowed", "the settings s2s.allow and s2s.deny forbid it");
+  }
+
+  #enter(phase: Phase): void {
+    this.phase = phase;
+    this.since = this.#desk.clock.now();
+  }
+
+  /** Where it says no, the destination is over in the same turn: what comes next finds another one. */
+  async #hasWork(): Promise<boolean> {
+    for (;;) {
+      if (this.#backlog.isUnread) await this.#backlog.read();
+      if (this.#closing) break;
+      if (this.#backlog.first || this.#held.size > 0) return true;
+      if (this.#backlog.isUnread) continue;
+      if (!this.#state) break;
+      await this.#forget();
+    }
+    this.#leave();
+    return false;
+  }
+
+  async #forget(): Promise<void> {
+    this.#state = undefined;
+    await this.#desk.queue.forget(this.route);
+  }
+
+  /** Sends on a link until it ends; how many stanzas the peer has taken. */
+  async #send(link: S2sLink): Promise<number> {
+    const run: Run = { link, unsettled: new Set(), bytes: 0, taken: 0, lost: [], pumping: false };
+    this.#run = run;
+    this.#enter("connected");
+    await new Promise<void>((resolve) => {
+      link.onEnd(resolve);
+      if (this.#closing) link.close();
+      this.#pump();
+    });
+    this.#run = undefined;
+    await this.#backlog.rewind();
+    const [first] = run.lost;
+    this.#held.putBack(run.lost.flatMap(({ transient }) => (transient ? this.#again(transient) : [])));
+    if (run.taken === 0 && first?.row) await this.#blame(first.row);
+    return run.taken;
+  }
+
+  /** What was lost in memory is sent again, but for what would be done twice. */
+  #again(transient: Transient): Transient[] {
+    const { stanza } = transient;
+    if (stanza.name !== "iq" || attr(stanza, "type") !== "set") return [transient];
+    this.#return(transient, new S2sError("remote-server-timeout", "the connection ended before it answered"));
+    return [];
+  }
+
+  /** A stanza at which the peer ends every stream shall not stand before all others for ever. */
+  async #blame(row: QueuedStanza): Promise<void> {
+    const { queue, log } = this.#desk;
+    if (row.attempts + 1 < maxLostFirst) return queue.countAttempt(this.route, row.id);
+    log.warn({ domain: this.route.domain, id: row.id }, "a stanza ends every stream; it goes back");
+    const reason = "its server ends the connection whenever it is sent this";
+    await this.#giveBack([row], new StanzaError("remote-server-timeout", { text: reason }));
+  }
+
+  #pump(): void {
+    const run = this.#run;
+    if (!run || run.pumping) return;
+    run.pumping = true;
+    this.#pumpAll(run).catch((error: unknown) => {
+      this.#desk.log.error({ err: error, ...this.route }, "the queue to a domain cannot be read");
+      run.link.close();
+    });
+  }
+
+  async #pumpAll(run: Run): Promise<void> {
+    try {
+      while (run === this.#run && run.unsettled.size < maxUnsettled && run.bytes < maxUnsettledBytes) {
+        if (this.#backlog.isUnread) await this.#backlog.read();
+        else if (!this.#sendNext(run)) return;
+      }
+    } finally {
+      run.pumping = false;
+    }
+  }
+
+  /** The older of the next that is durable and the next that is not. */
+  #sendNext(run: Run): boolean {
+    const row = this.#backlog.first;
+    const transient = this.#held.first;
+    if (!row && !transient) return false;
+    if (row && !(transient && transient.id < row.id)) {
+      this.#backlog.shift();
+      this.#hand(run, row.stanza, { row, transient: undefined, bytes: Buffer.byteLength(row.stanza) });
+    } else {
+      this.#held.shift();
+      const { text } = transient!;
+      this.#hand(run, text, { row: undefined, transient, bytes: Buffer.byteLength(text) });
+    }
+    return true;
+  }
+
+  #hand(run: Run, text: string, entry: Unsettled): void {
+    run.unsettled.add(entry);
+    run.bytes += entry.bytes;
+    run.link.send(text, (outcome) => this.#settle(run, entry, outcome));
+  }
+
+  #settle(run: Run, entry: Unsettled, outcome: Outcome): void {
+    run.unsettled.delete(entry);
+    run.bytes -= entry.bytes;
+    if (outcome === "lost") return void run.lost.push(entry);
+    const { row, transient } = entry;
+    run.taken += 1;
+    if (this.#state) this.#recover(this.#state);
+    if (outcome === "refused") {
+      const text = `${this.route.domain} takes no stanza larger than ${run.link.maxStanzaBytes ?? 0} bytes`;
+      const error = new StanzaError("policy-violation", { text });
+      if (transient) this.#answerSoon(transient.stanza, error);
+      else this.#giveBack([row!], error).catch((fault: unknown) => this.#unkept(fault));
+    } else if (row) {
+      this.#backlog.remove(row.id, (fault) => this.#unkept(fault));
+    }
+    this.#pump();
+  }
+
+  /** It takes stanzas. */
+  #recover({ failingSince }: RouteState): void {
+    const { domain } = this.route;
+    if (failingSince) this.#desk.log.info({ domain }, `${domain} can be reached again`);
+    this.#forget().catch((fault: unknown) => this.#unkept(fault));
+  }
+
+  #unkept(error: unknown): void {
+    this.#desk.log.error({ err: error, ...this.route }, "what was sent cannot be removed from the queue");
+  }
+
+  /** It cannot be reached now: what has waited long enough goes back, the rest waits. */
+  async #fail(thrown: unknown): Promise<void> {
+    if (this.#closing) return;
+    const { log, clock, queue, permits, random } = this.#desk;
+    const { domain } = this.route;
+    if (!(thrown instanceof S2sError)) log.error({ err: thrown, domain }, "a domain could not be dialled");
+    const problem =
+      thrown instanceof S2sError ? thrown : new S2sError("internal-server-error", "the log says why");
+    this.#enter("failing");
+    this.#refuse(problem);
+    const before = this.#state;
+    const attempts = (before?.attempts ?? 0) + 1;
+    const now = clock.now();
+    let nextAt = now + afterFailure(attempts, random());
+    for (const kind of ["chat", "subscription", "notification"] as const) {
+      const hold = permits(domain) ? holdTime(kind, problem.condition) : 0;
+      await this.#giveBackAged(kind, now - hold, problem);
+      const oldest = await queue.oldest(this.route, kind);
+      // One more try when its time is up.
+      if (oldest) nextAt = Math.min(nextAt, Math.max(oldest.getTime() + hold, now + afterFailure(1, 0)));
+    }
+    const { condition, reason } = problem;
+    const since = before?.failingSince ?? new Date(now);
+    await queue.put({
+      ...this.route,
+      ...{
+        attempts,
+        condition,
+        reason,
+        failingSince: since,
+        triedAt: new Date(now),
+        nextAt: new Date(nextAt),
+      },
+    });
+    if (before?.reason !== reason) log.warn({ domain, condition }, `${domain} cannot be reached: ${reason}`);
+    else log.debug({ domain, condition, attempts }, "a domain cannot be reached yet");
+  }
+
+  async #giveBackAged(kind: DurableKind, at: number, problem: S2sError): Promise<void> {
+    const error = errorFor(problem, this.route.domain);
+    for (;;) {
+      const rows = await this.#desk.queue.aged(this.route, kind, new Date(at), pageSize);
+      if (rows.length === 0) return;
+      await this.#giveBack(rows, error);
+    }
+  }
+
+  /** Senders get their stanzas back, then the store forgets them: at worst they hear of it twice, never not at all. */
+  async #giveBack(rows: readonly QueuedStanza[], error: StanzaError): Promise<void> {
+    for (const { kind, stanza } of rows) {
+      if (kind !== "notification") await this.#answer(parseElement(stanza), error);
+    }
+    await this.#desk.queue.remove(
+      this.route,
+      rows.map(({ id }) => id),
+    );
+  }
+
+  /** Errors and answers that cannot be delivered vanish, and so does presence that asks nothing. */
+  #answer(stanza: Element, error: StanzaError): void | Promise<void> {
+    const type = attr(stanza, "type");
+    if (type === "error" || type === "result") return;
+    if (stanza.name === "presence" && type !== "subscribe") return;
+    return this.#desk.returns(errorReply(stanza, error));
+  }
+
+  #answerSoon(stanza: Element, error: StanzaError): void {
+    this.#answer(stanza, error)?.catch((fault: unknown) => {
+      this.#desk.log.error({ err: fault }, "an error could not be returned");
+    });
+  }
+
+  #return({ stanza, asks }: Transient, problem: S2sError): void {
+    if (asks) this.#answerSoon(stanza, errorFor(problem, this.route.domain));
+  }
+
+  /** From now on, and until it is over, nothing is taken in. */
+  #refuse(problem: S2sError): void {
+    this.#refusal = problem;
+    for (const transient of this.#held.clear()) this.#return(transient, problem);
+  }
+}
+
+const errorFor = ({ condition, reason }: S2sError, domain: string): StanzaError =>
+  new StanzaError(condition, { text: `${domain} cannot be reached: ${reason}` });

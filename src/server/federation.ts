@@ -1,0 +1,296 @@
+/**
+ * What is for other domains. Messages, notifications and changes of subscription are on disk before `send` resolves, and
+ * stay there until the peer has taken them or their time is up; requests, answers and presence are in memory, and end
+ * with it. Only domains that are being dialled or connected have a `Destination` here: all others are rows in the store.
+ */
+import type { Logger } from "../log.ts";
+import { StanzaError } from "../xmpp/errors.ts";
+import { newId } from "../xmpp/id.ts";
+import type { Jid } from "../xmpp/jid.ts";
+import { attr, serialize, type Element } from "../xmpp/xml.ts";
+import { pauseForSenders } from "./back-off.ts";
+import { systemClock, type Clock } from "./clock.ts";
+import { deliveryClass, type DeliveryClass } from "./delivery-class.ts";
+import { Destination, type Desk } from "./destination.ts";
+import { DialSlots } from "./dial-slots.ts";
+import { Held, HeldTotal } from "./held.ts";
+import type { Due, NewStanza, OutboundQueue, Route } from "./outbound-queue.ts";
+import type { Remote } from "./router.ts";
+import type { S2sLink } from "./s2s-link.ts";
+import type { S2sPolicy } from "./s2s-policy.ts";
+
+/** Domains looked after at once: each has a connection, or will have. */
+const maxDestinations = 1_000;
+/** What may wait for one domain: some hundred thousand short messages are a hundred megabytes. */
+const maxQueued = 100_000;
+/** How long links may take to say what arrived, when the node stops. In milliseconds. */
+const maxShutdown = 2_500;
+
+export interface FederationOptions {
+  readonly queue: OutboundQueue;
+  readonly policy: S2sPolicy;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  /** From 0 up to 1. */
+  readonly random?: () => number;
+}
+
+export interface FederationLinks {
+  /** Finds or makes a link; rejects with `S2sError`. */
+  connect(local: string, remote: string): Promise<S2sLink>;
+  /** Hands an error to its addressee, here. */
+  returns(stanza: Element): void | Promise<void>;
+}
+
+/** How it stands with a domain. */
+export interface RouteStatus extends Route {
+  readonly state: "connected" | "connecting" | "waiting" | "failing";
+  readonly since: Date;
+  /** Stanzas on disk. */
+  readonly queued: number;
+  readonly oldest: Date | undefined;
+  /** Where it fails: why, how often it was tried, and when it will be next. */
+  readonly problem: string | undefined;
+  readonly condition: string | undefined;
+  readonly attempts: number;
+  readonly nextTry: Date | undefined;
+}
+
+/** What is written in one transaction. */
+interface Batch {
+  readonly stanzas: NewStanza[];
+  /** The ids of those for which there was no room. */
+  readonly refused: Set<string>;
+  readonly written: Promise<void>;
+}
+
+export class Federation implements Remote {
+  readonly #options: FederationOptions;
+  readonly #clock: Clock;
+  readonly #total = new HeldTotal();
+  readonly #destinations = new Map<string, Destination>();
+  #desk: Desk | undefined;
+  #batch: Batch | undefined;
+  #written: Promise<void> = Promise.resolve();
+  #last: { stanza: Element; how: DeliveryClass } | undefined;
+  #alarm: { at: number; cancel: () => void } | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(options: FederationOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    options.policy.onChange(() => {
+      for (const one of this.#destinations.values()) {
+        if (!options.policy.permits(one.route.domain)) one.reconsider();
+      }
+    });
+  }
+
+  /** Begins to deliver what waits. Until then, and after `close`, messages are only queued. */
+  async start({ connect, returns }: FederationLinks): Promise<void> {
+    const { queue, log, policy, random = Math.random } = this.#options;
+    await queue.recover(new Date(this.#clock.now()));
+    this.#desk = {
+      ...{ queue, log, random, connect, returns },
+      clock: this.#clock,
+      slots: new DialSlots(),
+      permits: (domain) => policy.permits(domain),
+      gone: (destination, late) => this.#gone(destination, late),
+    };
+    this.#look();
+  }
+
+  /** Ends all links in order. What was not taken is sent after the next start. */
+  async close(): Promise<void> {
+    this.#desk = undefined;
+    this.#alarm?.cancel();
+    const open = [...this.#destinations.values()];
+    for (const one of open) one.close();
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([
+      Promise.all([this.#written, this.#looking, ...open.map(({ over }) => over)]),
+      new Promise((resolve) => (timer = setTimeout(resolve, maxShutdown))),
+    ]);
+    clearTimeout(timer);
+  }
+
+  send(stanza: Element, from: Jid, to: Jid, text: string = serialize(stanza)): void | Promise<void> {
+    if (!this.#options.policy.permits(to.domain)) {
+      throw new StanzaError("not-allowed", { text: `This server does not speak with ${to.domain}` });
+    }
+    const { kind, item, asks } = this.#classOf(stanza);
+    const id = newId();
+    if (kind === undefined) return this.#hold(from, to, { id, stanza, text, asks });
+    const batch = (this.#batch ??= this.#newBatch());
+    const itemKey = item === undefined ? null : `${from.bare}\n${to.full}\n${item}`;
+    const queuedAt = new Date(this.#clock.now());
+    batch.stanzas.push({ local: from.domain, domain: to.domain, id, kind, itemKey, stanza: text, queuedAt });
+    if (kind === "notification") return batch.written;
+    return batch.written.then(() => {
+      if (batch.refused.has(id))
+        throw new StanzaError("resource-constraint", { text: `Too much waits for ${to.domain} already` });
+    });
+  }
+
+  /** The domain has shown itself: no need to wait until the next try. */
+  async seen(local: string, domain: string): Promise<void> {
+    const route = { local, domain };
+    if (this.#destinations.has(keyOf(route))) return;
+    const state = await this.#options.queue.find(route);
+    if (!state?.failingSince) return;
+    await this.#options.queue.expedite(route, new Date(this.#clock.now()));
+    this.#look();
+  }
+
+  async status(): Promise<RouteStatus[]> {
+    const { queue } = this.#options;
+    const [states, lengths] = await Promise.all([queue.routes(), queue.lengths()]);
+    const lengthOf = new Map(lengths.map((one) => [keyOf(one), one]));
+    const stateOf = new Map(states.map((one) => [keyOf(one), one]));
+    const routes = new Map<string, Route>(
+      [...states, ...lengths, ...[...this.#destinations.values()].map(({ route }) => route)].map(
+        ({ local, domain }) => [keyOf({ local, domain }), { local, domain }],
+      ),
+    );
+    return [...routes].map(([key, route]) => {
+      const state = stateOf.get(key);
+      const waits = lengthOf.get(key);
+      const active = this.#destinations.get(key);
+      const failing = active?.phase === "connected" ? undefined : (state?.failingSince ?? undefined);
+      return {
+        ...route,
+        state: failing ? "failing" : (active?.phase ?? "waiting"),
+        since: failing ?? new Date(active?.since ?? waits?.oldest ?? this.#clock.now()),
+        queued: waits?.length ?? 0,
+        oldest: waits?.oldest,
+        problem: (failing && state?.reason) ?? undefined,
+        condition: (failing && state?.condition) ?? undefined,
+        attempts: failing ? state!.attempts : 0,
+        nextTry: failing && !active ? state!.nextAt : undefined,
+      };
+    });
+  }
+
+  /** What goes to a thousand addresses is looked at once. */
+  #classOf(stanza: Element): DeliveryClass {
+    if (this.#last?.stanza !== stanza) this.#last = { stanza, how: deliveryClass(stanza) };
+    return this.#last.how;
+  }
+
+  #hold(from: Jid, to: Jid, transient: Parameters<Destination["hold"]>[0]): void {
+    const route = { local: from.domain, domain: to.domain };
+    const destination = this.#destinations.get(keyOf(route)) ?? this.#open(route);
+    if (destination) return destination.hold(transient);
+    if (transient.asks && attr(transient.stanza, "type") !== "error") {
+      throw new StanzaError("resource-constraint", { text: "Too many other servers are being spoken with" });
+    }
+  }
+
+  #newBatch(): Batch {
+    const batch: Batch = {
+      stanzas: [],
+      refused: new Set(),
+      // The one before first: what is read behind a cursor must not come before it later.
+      written: this.#written.then(() => this.#write(batch)),
+    };
+    this.#written = batch.written.catch(() => undefined);
+    return batch;
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    this.#batch = undefined;
+    const { queue } = this.#options;
+    const routes = new Map<string, { route: Route; isForSenders: boolean }>();
+    for (const { local, domain, kind } of batch.stanzas) {
+      const key = keyOf({ local, domain });
+      const isForSenders = kind !== "notification" || routes.get(key)?.isForSenders === true;
+      routes.set(key, { route: { local, domain }, isForSenders });
+    }
+    const full = new Set<string>();
+    const due: Due[] = [];
+    for (const [key, { route, isForSenders }] of routes) {
+      if (await queue.holds(route, maxQueued)) full.add(key);
+      if (!this.#destinations.has(key)) due.push(this.#dueNow(route, isForSenders));
+    }
+    const stanzas = full.size === 0 ? batch.stanzas : batch.stanzas.filter((one) => !full.has(keyOf(one)));
+    for (const one of batch.stanzas) if (full.has(keyOf(one))) batch.refused.add(one.id);
+    await queue.add(stanzas, due);
+    for (const [key, { route, isForSenders }] of routes) {
+      const destination = this.#destinations.get(key);
+      if (destination) destination.wake();
+      else if (due.every((one) => keyOf(one) !== key))
+        await queue.add([], [this.#dueNow(route, isForSenders)]);
+    }
+    if (due.length > 0 || [...routes.keys()].some((key) => !this.#destinations.has(key))) this.#look();
+  }
+
+  #dueNow(route: Route, isForSenders: boolean): Due {
+    return {
+      ...route,
+      at: new Date(this.#clock.now()),
+      pause: isForSenders ? pauseForSenders : undefined,
+    };
+  }
+
+  #open(route: Route): Destination | undefined {
+    if (!this.#desk) return undefined;
+    if (this.#destinations.size >= maxDestinations) {
+      for (const one of this.#destinations.values()) {
+        if (one.isIdle) {
+          one.reconsider();
+          break;
+        }
+      }
+      return undefined;
+    }
+    const destination = new Destination(route, new Held(this.#total), this.#desk);
+    this.#destinations.set(keyOf(route), destination);
+    return destination;
+  }
+
+  #gone(destination: Destination, late: boolean): void {
+    const { route } = destination;
+    this.#destinations.delete(keyOf(route));
+    if (!this.#desk) return;
+    if (!late) return this.#look();
+    this.#options.queue
+      .add([], [this.#dueNow(route, true)])
+      .catch((error: unknown) => this.#options.log.error({ err: error, ...route }, "a queue is forgotten"))
+      .finally(() => this.#look());
+  }
+
+  /** Looks, soon, whose turn it is. */
+  #look(): void {
+    if (!this.#desk) return;
+    this.#looking ??= new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => {
+        this.#looking = undefined;
+        return this.#openDue();
+      })
+      .catch((error: unknown) =>
+        this.#options.log.error({ err: error }, "the queue to other domains cannot be read"),
+      );
+  }
+
+  async #openDue(): Promise<void> {
+    const { queue } = this.#options;
+    const now = new Date(this.#clock.now());
+    for (const { local, domain } of await queue.due(now, maxDestinations)) {
+      if (!this.#destinations.has(keyOf({ local, domain })) && !this.#open({ local, domain })) break;
+    }
+    const next = await queue.nextDue(now);
+    if (next) this.#wakeAt(next.getTime());
+  }
+
+  #wakeAt(at: number): void {
+    if (!this.#desk || (this.#alarm && this.#alarm.at <= at)) return;
+    this.#alarm?.cancel();
+    const cancel = this.#clock.after(Math.max(at - this.#clock.now(), 0), () => {
+      this.#alarm = undefined;
+      this.#look();
+    });
+    this.#alarm = { at, cancel };
+  }
+}
+
+const keyOf = ({ local, domain }: Route): string => `${local}>${domain}`;
