@@ -26,6 +26,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0115": { title: "Entity Capabilities", version: "1.6.0", maturity: "Stable" },
   "0128": { title: "Service Discovery Extensions", version: "1.0.1", maturity: "Active" },
   "0157": { title: "Contact Addresses for XMPP Services", version: "1.1.1", maturity: "Active" },
+  "0160": { title: "Best Practices for Handling Offline Messages", version: "1.0.1", maturity: "Active" },
   "0163": { title: "Personal Eventing Protocol", version: "1.2.2", maturity: "Stable" },
   "0199": { title: "XMPP Ping", version: "2.0.1", maturity: "Final" },
   "0202": { title: "Entity Time", version: "2.0", maturity: "Final" },

@@ -6,6 +6,7 @@ import type { PipitModule } from "./context.ts";
 import disco from "./disco.ts";
 import lastActivity from "./last-activity.ts";
 import microblog from "./microblog.ts";
+import offline from "./offline.ts";
 import pep from "./pep.ts";
 import ping from "./ping.ts";
 import presence from "./presence.ts";
@@ -25,6 +26,7 @@ export const modules: readonly PipitModule[] = [
   roster,
   subscriptions,
   lastActivity,
+  offline,
   presence,
   probes,
   caps,

@@ -113,6 +113,8 @@ export interface Registrations<Events extends object> {
   readonly iqFilter?: (iq: IqRequest) => Awaitable<void>;
   readonly message?: StageHandlers;
   readonly presence?: StageHandlers;
+  /** A message to an account none of whose resources takes it (RFC 6121 §8.5.2.2.1): `true` where it need not come back. */
+  readonly undelivered?: StageHandler;
   readonly services?: readonly Service[];
   readonly disco?: {
     /** What extends the domain's own disco#info (XEP-0128); the same for everybody, as its capabilities are. */

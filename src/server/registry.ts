@@ -23,6 +23,7 @@ export class Registry {
   readonly message: StageTable = emptyTable();
   readonly presence: StageTable = emptyTable();
   readonly iqFilters: NonNullable<Registrations<object>["iqFilter"]>[] = [];
+  readonly undelivered: StageHandler[] = [];
   readonly services = new Map<string, Service>();
   /** The domains of those services. */
   readonly hosts = new Set<string>();
@@ -52,6 +53,7 @@ export class Registry {
     this.#addStages(this.message, registrations.message);
     this.#addStages(this.presence, registrations.presence);
     if (registrations.iqFilter) this.iqFilters.push(registrations.iqFilter);
+    if (registrations.undelivered) this.undelivered.push(registrations.undelivered);
     for (const service of registrations.services ?? []) {
       if (this.services.has(service.address)) throw new Error(`Two modules serve ${service.address}`);
       this.services.set(service.address, service);

@@ -3,20 +3,18 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "../log.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { parseJid, type Jid } from "../xmpp/jid.ts";
-import { errorReply, iqPayload, resultReply, toStanzaError } from "../xmpp/stanza.ts";
+import { errorReply, iqPayload, messageType, resultReply, toStanzaError } from "../xmpp/stanza.ts";
 import { attr, escapeAttribute, namespaceOf, serialize, xml, type Element } from "../xmpp/xml.ts";
 import type { IqRequest, IqRoute, Passage, Service } from "./module.ts";
 import type { Registry, StageTable } from "./registry.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
-import { runFilters, runStages } from "./stages.ts";
+import { runFilters, runHandlers, runStages } from "./stages.ts";
 
 /** How long a client has to answer a request of the server, in milliseconds. */
 const requestTimeout = 30_000;
 /** Requests under way at once; more than one for each session of a school at login, and far below what memory bears. */
 const maxRequests = 20_000;
-
-const messageTypes = new Set([undefined, "normal", "chat", "headline", "groupchat", "error"]);
 
 type Done = void | Promise<void>;
 
@@ -147,9 +145,7 @@ export class Router {
     if (taken === true) return;
     const text = open + escapeAttribute(to.full) + rest;
     if (taken === false) return this.#deliverText(passage, text);
-    return taken.then((dealtWith) => {
-      if (!dealtWith) this.#deliverText(passage, text);
-    });
+    return taken.then((dealtWith) => (dealtWith ? undefined : this.#deliverText(passage, text)));
   }
 
   /** Asks a client and waits for its answer: a result, or an error stanza. Await it only from a task of its own. */
@@ -196,13 +192,21 @@ export class Router {
     if (service) return this.#serve(service, passage);
     if (!this.serves(to.domain)) return this.#sendAway(stanza, from, to);
     // Nobody reads what is written to the server itself, and nobody lives at the parts of its domain.
-    if (to.local === "" || to.domain !== domain) return this.#missing(passage);
+    if (to.local === "" || to.domain !== domain) return this.#unserved(passage);
     if (sessions.has(to.bare)) return this.#enter(passage);
     return accountExists(to.local).then((exists) => (exists ? this.#enter(passage) : this.#missing(passage)));
   }
 
-  /** RFC 6121 §8.5.1: to an account that is not there; the same answers as one without resources gives to a stranger. */
-  #missing({ stanza, from, to }: Passage): Done {
+  /** RFC 6121 §8.5.1: to an account that is not there; what a stranger gets from one that is and keeps its messages. */
+  #missing(passage: Passage): Done {
+    const { stanza, to } = passage;
+    if (stanza.name !== "message") return this.#unserved(passage);
+    const type = messageType(stanza);
+    const isDropped = to.isBare ? type !== "groupchat" : type === "chat" || type === "headline";
+    if (!isDropped) throw new StanzaError("service-unavailable");
+  }
+
+  #unserved({ stanza, from, to }: Passage): Done {
     if (stanza.name === "message") {
       if (messageType(stanza) !== "headline") throw new StanzaError("service-unavailable");
     } else if (attr(stanza, "type") === "probe") {
@@ -223,16 +227,17 @@ export class Router {
   }
 
   #enter(passage: Passage): Done {
-    const onwards = (taken: boolean): void => {
-      if (!taken) this.#deliverText(passage, serialize(passage.stanza));
+    const onwards = (taken: boolean): Done => {
+      if (!taken) return this.#deliverText(passage, serialize(passage.stanza));
     };
     const taken = runStages(this.#tableOf(passage.stanza), passage);
     return taken instanceof Promise ? taken.then(onwards) : onwards(taken);
   }
 
   /** RFC 6121 §8.5.2 and §8.5.3, once the account is known to exist. */
-  #deliverText({ stanza, to }: Passage, text: string): void {
+  #deliverText(passage: Passage, text: string): Done {
     const { sessions } = this.#options;
+    const { stanza, to } = passage;
     if (!to.isBare) {
       const session = sessions.get(to);
       if (session) return session.send(stanza, text);
@@ -256,7 +261,16 @@ export class Router {
       session.send(stanza, text);
       delivered = true;
     }
-    if (!delivered && type !== "headline") throw new StanzaError("service-unavailable");
+    if (!delivered && type !== "headline") return this.#undelivered(passage);
+  }
+
+  /** §8.5.2.2.1: kept for later, or returned. */
+  #undelivered(passage: Passage): Done {
+    const orReturn = (taken: boolean): void => {
+      if (!taken) throw new StanzaError("service-unavailable");
+    };
+    const taken = runHandlers(this.#options.registry.undelivered, passage);
+    return taken instanceof Promise ? taken.then(orReturn) : orReturn(taken);
   }
 
   #iq(iq: Element, from: Jid, to: Jid, session: Session | undefined): Done {
@@ -380,10 +394,4 @@ function addressOf(stanza: Element, name: "from" | "to" = "to"): Jid | undefined
   const jid = parseJid(value);
   if (!jid) throw new StanzaError("jid-malformed");
   return jid;
-}
-
-/** RFC 6121 §5.2.2: an unknown type is `normal`. */
-function messageType(message: Element): string {
-  const type = attr(message, "type");
-  return type !== undefined && messageTypes.has(type) ? type : "normal";
 }

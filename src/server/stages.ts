@@ -1,5 +1,5 @@
 /** What the modules registered, run in order. It stays synchronous as long as every handler does. */
-import { stages, type IqRequest, type Passage } from "./module.ts";
+import { stages, type IqRequest, type Passage, type StageHandler } from "./module.ts";
 import type { Registry, StageTable } from "./registry.ts";
 
 /** Runs the handlers of all stages in order until one has dealt with the stanza; waits only where a handler does. */
@@ -18,6 +18,21 @@ export function runStages(
       }
       if (taken === true) return true;
     }
+  }
+  return false;
+}
+
+/** Runs handlers in order until one has dealt with the stanza. */
+export function runHandlers(
+  handlers: readonly StageHandler[],
+  passage: Passage,
+  first = 0,
+): boolean | Promise<boolean> {
+  for (let h = first; h < handlers.length; h += 1) {
+    const taken = handlers[h]!(passage);
+    if (taken instanceof Promise)
+      return taken.then((dealtWith) => dealtWith === true || runHandlers(handlers, passage, h + 1));
+    if (taken === true) return true;
   }
   return false;
 }

@@ -1,6 +1,6 @@
 /** Stanzas: their kinds, and the replies to them (RFC 6120 §8). */
 import { StanzaError } from "./errors.ts";
-import { child, copy, namespaceOf, xml, type Element } from "./xml.ts";
+import { attr, child, copy, namespaceOf, xml, type Element } from "./xml.ts";
 
 export type StanzaKind = "iq" | "message" | "presence";
 
@@ -53,4 +53,12 @@ export function errorCondition(stanza: Element): string | undefined {
     (node): node is Element => typeof node === "object" && node.name !== "text",
   );
   return condition?.name;
+}
+
+const messageTypes = new Set([undefined, "normal", "chat", "headline", "groupchat", "error"]);
+
+/** RFC 6121 §5.2.2: an unknown type is `normal`. */
+export function messageType(message: Element): string {
+  const type = attr(message, "type");
+  return type !== undefined && messageTypes.has(type) ? type : "normal";
 }

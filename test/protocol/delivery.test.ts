@@ -57,11 +57,12 @@ const always = (outcome: Outcome): Record<Account, Outcome> =>
 
 /** The type as it is written; none is written for "". `odd` is no type of RFC 6121 §5.2.2, so it is `normal`. */
 const message: Record<string, { account: Record<Account, Outcome>; missing: Record<Account, Outcome> }> = {
-  // §8.5.2.1.1, §8.5.2.2.1; a full JID whose resource is not there: §8.5.3.2.1.
-  "": { account: toAccount(unavailable), missing: always(unavailable) },
-  normal: { account: toAccount(unavailable), missing: always(unavailable) },
-  odd: { account: toAccount(unavailable), missing: always(unavailable) },
-  chat: { account: toAccount(unavailable), missing: toAccount(unavailable) },
+  // §8.5.2.1.1, §8.5.2.2.1: kept for who is away, and nobody learns who is (§8.5.1). A full JID whose resource is not
+  // there: §8.5.3.2.1.
+  "": { account: toAccount(nothing), missing: always(unavailable) },
+  normal: { account: toAccount(nothing), missing: always(unavailable) },
+  odd: { account: toAccount(nothing), missing: always(unavailable) },
+  chat: { account: toAccount(nothing), missing: toAccount(nothing) },
   groupchat: { account: always(unavailable), missing: always(unavailable) },
   headline: { account: toAccount(nothing), missing: always(nothing) },
   error: { account: always(nothing), missing: always(nothing) },
@@ -289,7 +290,9 @@ test("an error says what it is about: id as it came, and what was sent (RFC 6120
   await using stage = await cast(t, { romeo: {} });
   const { romeo } = stage.actors;
   for (const id of ["", " ", "&lt;&amp;&quot;", "naïve ☃", "x".repeat(3_000)]) {
-    romeo.sends(`<message id='${id}' to='${stage.bare("nobody")}' type='chat'><body>hi</body></message>`);
+    romeo.sends(
+      `<message id='${id}' to='${stage.bare("nobody")}' type='groupchat'><body>hi</body></message>`,
+    );
     const error = await romeo.receivesNext(
       `<message type='error' from='${stage.bare("nobody")}' to='${romeo.full}'>
          <body>hi</body><error type='cancel'><service-unavailable xmlns='${stanzas}'/></error></message>`,
