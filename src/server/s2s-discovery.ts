@@ -1,10 +1,9 @@
 /** Where the server of a domain is: SRV records as in RFC 6120 §3.2, XEP-0368 §3 and RFC 2782, then addresses. */
-import type { SrvRecord } from "node:dns";
 import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
-import { DnsFault, lookups, type Lookups } from "./s2s-lookups.ts";
+import { Lookups, type LookupOptions } from "./s2s-lookups.ts";
 
-/** RFC 6120 §14.7: where no SRV record says otherwise. */
+/** RFC 6120 §14.7. */
 const defaultPort = 5269;
 /** Who names more servers than this is not better reachable by it. */
 const maxServers = 8;
@@ -44,68 +43,75 @@ export interface Resolver {
   discover(domain: string): Promise<Discovery>;
 }
 
-export interface ResolverOptions {
-  /** DNS servers to ask (`address`, `address:port`, `[address]:port`); the system's where there is none. */
-  readonly servers: readonly string[];
+export interface ResolverOptions extends LookupOptions {
   /** From 0 up to 1; for the weights. */
   readonly random?: () => number;
-  /** How long one question may take, in milliseconds. */
-  readonly limit?: number;
   /** In milliseconds. */
   readonly now?: () => number;
 }
 
-export function createResolver({ servers, random, limit, now = Date.now }: ResolverOptions): Resolver {
-  const ask = lookups(servers, limit);
-  const answers = new Map<string, { until: number; readonly discovery: Promise<Discovery> }>();
+interface Answer {
+  /** In milliseconds. */
+  until: number;
+  readonly discovery: Promise<Discovery>;
+}
+
+export function createResolver({ random, now = Date.now, ...options }: ResolverOptions): Resolver {
+  const lookups = new Lookups(options);
+  const answers = new Map<string, Answer>();
   return {
     discover(domain) {
       const known = answers.get(domain);
       if (known && now() < known.until) return known.discovery;
-      const discovery = discover(domain, ask, random ?? Math.random);
       // Whoever asks while the answer is on its way waits for the same one.
-      const entry = { until: Infinity, discovery };
+      const answer = { until: Infinity, discovery: discover(domain, lookups, random ?? Math.random) };
       answers.delete(domain);
-      answers.set(domain, entry);
+      answers.set(domain, answer);
       const [oldest] = answers.keys();
       if (answers.size > cacheSize && oldest !== undefined) answers.delete(oldest);
-      return discovery.then((found) => {
-        entry.until = now() + maxAge[found.kind];
+      return answer.discovery.then((found) => {
+        answer.until = now() + maxAge[found.kind];
         return found;
       });
     },
   };
 }
 
-async function discover(domain: string, ask: Lookups, random: () => number): Promise<Discovery> {
+async function discover(domain: string, lookups: Lookups, random: () => number): Promise<Discovery> {
   const literal = domain.replace(/^\[(.*)\]$/, "$1");
-  if (isIP(literal)) return found([{ host: literal, port: defaultPort, directTls: false, name: literal }]);
+  if (isIP(literal)) return found([{ ...unnamed, host: literal, name: literal }]);
   const name = domainToASCII(domain);
   if (name === "") return { kind: "not-found" };
   try {
-    const servers = await serversOf(name, ask);
-    if (servers === undefined) {
-      return await addressed([{ name, port: defaultPort, priority: 0, weight: 0, directTls: false }], ask);
-    }
-    if (servers.length === 0) return { kind: "not-offered" };
-    return await addressed(inOrder(servers, random), ask);
+    const servers = await serversOf(name, lookups);
+    if (servers?.length === 0) return { kind: "not-offered" };
+    return await addressed(servers ? inOrder(servers, random) : [{ ...unnamed, name }], lookups);
   } catch (error) {
-    if (error instanceof DnsFault) return { kind: "failed", reason: error.message };
-    throw error;
+    // What the operator wrote into the machine's hosts file holds where there is no DNS at all.
+    const hosts = await lookups.known(name);
+    if (hosts.length > 0) return found(hosts.map((host) => ({ ...unnamed, host, name })));
+    return { kind: "failed", reason: (error as Error).message };
   }
 }
 
+/** RFC 6120 §3.2.2: where there is no SRV record. */
+const unnamed = { port: defaultPort, directTls: false } as const;
+
 const found = (targets: readonly S2sTarget[]): Discovery => ({ kind: "targets", targets });
 
+/** One server of the domain, still without its addresses. */
+type Server = Omit<S2sTarget, "host">;
+
 /** An SRV record, and which service it is of. */
-export interface S2sServer extends SrvRecord {
-  readonly directTls: boolean;
+export interface Offer extends Server {
+  readonly priority: number;
+  readonly weight: number;
 }
 
 /** The servers of both services; none where the domain says that it has none, `undefined` where it says nothing. */
-async function serversOf(name: string, ask: Lookups): Promise<S2sServer[] | undefined> {
+async function serversOf(name: string, lookups: Lookups): Promise<Offer[] | undefined> {
   const services = ["_xmpps-server", "_xmpp-server"];
-  const answers = await Promise.allSettled(services.map((service) => ask.srv(`${service}._tcp.${name}`)));
+  const answers = await Promise.allSettled(services.map((service) => lookups.srv(`${service}._tcp.${name}`)));
   const servers = answers.flatMap((answer, index) =>
     answer.status === "fulfilled"
       ? answer.value.map((record) => ({ ...record, directTls: index === 0 }))
@@ -119,9 +125,9 @@ async function serversOf(name: string, ask: Lookups): Promise<S2sServer[] | unde
 }
 
 /** RFC 2782, "Usage rules": by priority, and by chance within one, the heavier the likelier. */
-export function inOrder(servers: readonly S2sServer[], random: () => number): S2sServer[] {
+export function inOrder(servers: readonly Offer[], random: () => number): Offer[] {
   const left = servers.toSorted((a, b) => a.priority - b.priority || a.weight - b.weight);
-  const ordered: S2sServer[] = [];
+  const ordered: Offer[] = [];
   while (left.length > 0) {
     const rivals = left.filter(({ priority }) => priority === left[0]?.priority);
     const total = rivals.reduce((sum, { weight }) => sum + weight, 0);
@@ -134,9 +140,9 @@ export function inOrder(servers: readonly S2sServer[], random: () => number): S2
 }
 
 /** The servers with their addresses, in the order to try. */
-async function addressed(servers: readonly S2sServer[], ask: Lookups): Promise<Discovery> {
+async function addressed(servers: readonly Server[], lookups: Lookups): Promise<Discovery> {
   const asked = servers.slice(0, maxServers);
-  const answers = await Promise.allSettled(asked.map(({ name }) => ask.addresses(name)));
+  const answers = await Promise.allSettled(asked.map(({ name }) => lookups.addresses(name)));
   const targets = answers.flatMap((answer, index) => {
     const { name, port, directTls } = asked[index]!;
     return answer.status === "fulfilled" ? answer.value.map((host) => ({ host, port, directTls, name })) : [];

@@ -147,7 +147,6 @@ function identityOf({ cert, key, ca }: Pem): Identity {
       ...(roots.pem && { ca: roots.pem }),
       // A session that is taken up again would not show the certificate's chain again.
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
-      sessionIdContext: "s2s",
     }),
     roots,
   };
