@@ -61,7 +61,7 @@ const settings = z.strictObject({
       .describe("The network address to listen on"),
     c2s: port.default(5222).describe("Clients, with STARTTLS"),
     c2s_tls: port.default(5223).describe("Clients, TLS from the first byte"),
-    s2s: port.default(5269).describe("Other servers, with STARTTLS"),
+    s2s: port.default(5269).describe("Other servers, with STARTTLS; with both turned off there are none"),
     s2s_tls: port.default(5270).describe("Other servers, TLS from the first byte"),
     http: port.default(8080).describe("The web, without TLS: a reverse proxy adds it"),
   }),
@@ -78,8 +78,17 @@ const settings = z.strictObject({
     allow: list(domain)
       .optional()
       .meta({ shown: "any" })
-      .describe("The only domains to speak with, in either direction"),
-    deny: list(domain).default([]).describe("Domains never to speak with, in either direction"),
+      .describe("The only domains to speak with, in either direction, and all under them"),
+    deny: list(domain)
+      .default([])
+      .describe("Domains never to speak with, in either direction, nor with any under them"),
+    dialback: flag
+      .default(false)
+      .describe("Take dialback over TLS for proof where a server has no valid certificate"),
+    resolver: list(text)
+      .default([])
+      .meta({ shown: "the system's" })
+      .describe("DNS servers to ask for other servers (`address` or `address:port`)"),
   }),
   registration: group({ open: flag.default(false).describe("Let anybody make an account") }),
   contact: group({

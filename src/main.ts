@@ -15,9 +15,10 @@ const echo = 500;
 process.umask(0o077);
 
 let config: Config;
+let file: string | undefined;
 try {
-  const { values } = parseArgs({ options: { config: { type: "string" } } });
-  config = loadConfig(values.config);
+  file = parseArgs({ options: { config: { type: "string" } } }).values.config;
+  config = loadConfig(file);
 } catch (error) {
   fail(error);
 }
@@ -53,11 +54,17 @@ async function greeting({ config, ports, accounts, certificate }: RunningNode): 
   if (ports.http) lines.push(`  web        ${url}  (listening on ${host}, port ${ports.http})`);
   if (ports.c2s) lines.push(`  chat       ${host}, port ${ports.c2s} (STARTTLS)`);
   if (ports.c2sTls) lines.push(`  chat       ${host}, port ${ports.c2sTls} (direct TLS)`);
+  if (ports.s2s) lines.push(`  servers    ${host}, port ${ports.s2s} (STARTTLS)`);
+  if (ports.s2sTls) lines.push(`  servers    ${host}, port ${ports.s2sTls} (direct TLS)`);
   lines.push(`  data       ${data}`);
   if (certificate.selfSigned) {
     lines.push(`  certificate is self-signed, so clients will ask whether to trust it: ${certificate.file}`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+async function reload(node: RunningNode): Promise<void> {
+  await node.reload(loadConfig(file));
 }
 
 function obeySignals(node: RunningNode, log: Logger): void {
@@ -84,8 +91,8 @@ function obeySignals(node: RunningNode, log: Logger): void {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   process.on("SIGHUP", () => {
-    node.reloadCertificate().catch((error: unknown) => {
-      log.error({ err: error }, "the certificate could not be read again; the old one stays");
+    reload(node).catch((error: unknown) => {
+      log.error({ err: error }, "the settings could not be read again; the old ones stay");
     });
   });
   const crash = (error: unknown) => {

@@ -1,4 +1,5 @@
 /** Where everything meets: config → store → domain → server and modules → listeners. */
+import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -18,11 +19,19 @@ import { modules } from "./modules/index.ts";
 import { software } from "./modules/software.ts";
 import { PubSub } from "./pubsub/pubsub.ts";
 import { listenC2s } from "./server/c2s.ts";
+import { Federation } from "./server/federation.ts";
 import { Registry } from "./server/registry.ts";
 import { Router } from "./server/router.ts";
+import { s2sContext } from "./server/s2s-context.ts";
+import { createResolver } from "./server/s2s-discovery.ts";
+import { connectLink } from "./server/s2s-out.ts";
+import { S2sPolicy } from "./server/s2s-policy.ts";
+import { listenS2s, type S2s } from "./server/s2s.ts";
 import { Sessions } from "./server/sessions.ts";
 import { ServerTls } from "./server/tls.ts";
+import { accountStore } from "./store/accounts.ts";
 import { takeLock } from "./store/lock.ts";
+import { outboundStore } from "./store/outbound.ts";
 import { openStore, type SqliteStore } from "./store/sqlite.ts";
 import { execute } from "./verbs.ts";
 import { createApp } from "./web/app.ts";
@@ -36,17 +45,25 @@ export class StartError extends Error {
 }
 
 /** The whole node without its listeners: what the command line needs where no node runs. */
-export interface OpenNode extends ModuleContext {
-  readonly store: SqliteStore;
+export interface OpenNode extends Assembled {
   close(): Promise<void>;
 }
 
 export interface RunningNode extends OpenNode {
   /** The ports really listened on. */
-  readonly ports: { readonly c2s?: number; readonly c2sTls?: number; readonly http?: number };
+  readonly ports: {
+    readonly c2s?: number;
+    readonly c2sTls?: number;
+    readonly s2s?: number;
+    readonly s2sTls?: number;
+    readonly http?: number;
+  };
   readonly certificate: CertificatePair;
-  /** Reads the certificate's files again; new handshakes use them at once, and a bad file changes nothing. */
-  reloadCertificate(): Promise<void>;
+  /**
+   * Takes what can change while the node runs from settings read anew: whom to speak with, and the certificate, whose
+   * files are read again; new handshakes use them at once. Where these are bad nothing changes.
+   */
+  reload(config: Config): Promise<void>;
 }
 
 /**
@@ -79,22 +96,32 @@ export async function openNode(config: Config, log: Logger): Promise<OpenNode | 
   }
 }
 
-function assemble(
-  config: Config,
-  log: Logger,
-  store: SqliteStore,
-  events: Events<PipitEvents>,
-): ModuleContext {
+interface Assembled extends ModuleContext {
+  readonly store: SqliteStore;
+  readonly federation: Federation;
+  readonly policy: S2sPolicy;
+}
+
+/** Whether there are other servers for this one. */
+const isFederated = ({ listen }: Config): boolean => listen.s2s !== false || listen.s2s_tls !== false;
+
+function assemble(config: Config, log: Logger, store: SqliteStore, events: Events<PipitEvents>): Assembled {
   const { domain } = config;
+  const policy = new S2sPolicy(config.s2s);
+  const federation = new Federation({ queue: outboundStore(store), policy, log });
   const sessions = new Sessions();
   const registry = new Registry();
   const accounts = new Accounts({ domain, store, events });
   const accountExists = (local: string) => accounts.exists(local);
-  const router = new Router({ domain, sessions, registry, log, accountExists });
+  const remote = isFederated(config) ? federation : undefined;
+  const router = new Router({ domain, sessions, registry, log, accountExists, remote });
   const rosters = new Rosters({ store, events });
   const pubsub = new PubSub({ store, events, contacts: rosters });
   const posts = new Posts({ config, store, events, pubsub, software });
-  return { config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts };
+  return {
+    ...{ config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts },
+    ...{ federation, policy },
+  };
 }
 
 type Closer = () => void | Promise<void>;
@@ -123,6 +150,12 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
     const tls = explain("tls", certificate.file, () => new ServerTls(certificate));
     const http = await listening(config, () => serveWeb(node));
     if (http) closers.push(() => closeWeb(http));
+    const s2s = isFederated(config) ? await listening(config, () => federate(node, tls)) : undefined;
+    if (s2s) {
+      closers.push(() => s2s.close());
+      // What clients leave behind, such as that they are gone, is told to other servers yet.
+      closers.push(() => withinGrace(node.events.idle()).then(() => node.federation.close()));
+    }
     const c2s = await listening(config, () =>
       listenC2s({
         domain: config.domain,
@@ -149,17 +182,47 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
       ports: {
         ...(c2s.port !== undefined && { c2s: c2s.port }),
         ...(c2s.directTlsPort !== undefined && { c2sTls: c2s.directTlsPort }),
+        ...(s2s?.port !== undefined && { s2s: s2s.port }),
+        ...(s2s?.directTlsPort !== undefined && { s2sTls: s2s.directTlsPort }),
         ...(http && { http: (http.address() as AddressInfo).port }),
       },
-      async reloadCertificate() {
-        tls.reload(await loadCertificate(config));
-        log.info("the certificate was read again");
+      async reload(settings) {
+        tls.reload(await loadCertificate(settings));
+        node.policy.set(settings.s2s);
+        log.info("s2s.allow, s2s.deny and the certificate were read again");
       },
     };
   } catch (error) {
     await closeAll(closers);
     throw error;
   }
+}
+
+/** Opens the ports for other servers, and begins to deliver what waits for them. */
+async function federate(
+  { config, log, policy, router, federation, store }: OpenNode,
+  tls: ServerTls,
+): Promise<S2s> {
+  const { domain, listen } = config;
+  const context = s2sContext({
+    ...{ domain, tls, policy, log },
+    resolver: createResolver({ servers: config.s2s.resolver }),
+    dialback: config.s2s.dialback,
+    secret: await accountStore(store).secret("dialback", randomBytes(32).toString("base64")),
+    isLocal: (name) => router.serves(name),
+    receive: (stanza) => router.receiveRemote(stanza),
+    onLink: () => undefined,
+  });
+  const s2s = await listenS2s(context, {
+    host: listen.host,
+    port: listen.s2s,
+    directTlsPort: listen.s2s_tls,
+  });
+  await federation.start({
+    connect: (local, remote) => connectLink(context, local, remote),
+    returns: (stanza) => router.route(stanza),
+  });
+  return s2s;
 }
 
 /** People's own modules, in the order of the settings. */
