@@ -91,7 +91,7 @@ export const outboundStore = (store: Store) => {
     add: (rows: readonly NewOutbound[], due: readonly Due[]): Promise<void> =>
       store.transaction(async (tx) => {
         const insert = insertRow(tx);
-        for (const row of rows) insert.run({ ...row, queuedAt: row.queuedAt.getTime() });
+        for (const row of rows) insert.run({ ...row });
         for (const { local, domain, at, pause } of due) {
           const statement = tx.db.insert(domains).values({ local, domain, attempts: 0, nextAt: at });
           if (pause === undefined) await statement.onConflictDoNothing();

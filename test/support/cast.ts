@@ -11,6 +11,7 @@
  */
 import assert from "node:assert";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { isIPv6 } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -75,6 +76,9 @@ export async function cast<Name extends string>(
   return stage;
 }
 
+/** Waits until all that was sent has been handled, on whatever other stages too. */
+type Settle = () => Promise<void>;
+
 export class Stage<Name extends string = string> {
   readonly config: Config;
   /** PEM: what the clients trust. */
@@ -86,13 +90,16 @@ export class Stage<Name extends string = string> {
   readonly #roles: Readonly<Record<string, Role>>;
   readonly #everybody: ClientStream[] = [];
   readonly #left: string[] = [];
+  readonly #settleAll: Settle;
   #node: RunningNode | undefined;
+  #ports: RunningNode["ports"] = {};
   #ended: Promise<void> | undefined;
 
-  constructor(config: Config, certificate: string, roles: Record<Name, Role>) {
+  constructor(config: Config, certificate: string, roles: Record<Name, Role>, settleAll?: Settle) {
     this.config = config;
     this.certificate = certificate;
     this.#roles = roles;
+    this.#settleAll = settleAll ?? (() => this.settle());
   }
 
   get domain(): string {
@@ -108,7 +115,8 @@ export class Stage<Name extends string = string> {
   get web(): string {
     const { http } = this.node.ports;
     assert(http !== undefined, "the node does not serve the web");
-    return `http://127.0.0.1:${http}`;
+    const { host = "127.0.0.1" } = this.config.listen;
+    return `http://${isIPv6(host) ? `[${host}]` : host}:${http}`;
   }
 
   /** The bare JID of a local name. */
@@ -118,7 +126,7 @@ export class Stage<Name extends string = string> {
 
   /** Starts the node, makes the accounts, logs them in and makes friends of those who shall be. */
   async raise(friends: readonly (readonly [Name, Name])[]): Promise<void> {
-    await this.#start();
+    await this.starts();
     const names = Object.keys(this.#roles) as Name[];
     await Promise.all(
       names.map(async (name) => {
@@ -138,7 +146,7 @@ export class Stage<Name extends string = string> {
   async login(name: string, role: Role = {}): Promise<Actor> {
     const tls = role.tls === "starttls" ? "none" : "direct";
     const options = this.#streamOptions(tls);
-    const actor = new Actor(await connect(options), options, this.bare(name), () => this.settle());
+    const actor = new Actor(await connect(options), options, this.bare(name), this.#settleAll);
     this.#everybody.push(actor);
     await actor.logsIn({ resource, ...role, password: role.password ?? this.#passwordOf(name) });
     if (role.presence === false) return actor;
@@ -177,11 +185,29 @@ export class Stage<Name extends string = string> {
 
   /** Stops the node and starts it again on the same data. Everybody has to log in anew. */
   async restarts(): Promise<void> {
+    await this.stops();
+    await this.starts();
+  }
+
+  async stops(): Promise<void> {
     await this.settle();
     this.#left.push(...this.#unread());
     await this.node.close();
+    this.#node = undefined;
     await Promise.all(this.#everybody.splice(0).map((one) => one.kill()));
-    await this.#start();
+  }
+
+  /** Starts the node on the data that it has; other servers find it where it was. */
+  async starts(): Promise<void> {
+    const write = (line: string) => void this.log.push(JSON.parse(line) as LogLine);
+    const { s2s = this.config.listen.s2s, s2sTls = this.config.listen.s2s_tls } = this.#ports;
+    const config = { ...this.config, listen: { ...this.config.listen, s2s, s2s_tls: s2sTls } };
+    this.#node = await startNode(config, pino({ level: "debug", base: null }, { write }));
+    this.#ports = this.#node.ports;
+  }
+
+  get isUp(): boolean {
+    return this.#node !== undefined;
   }
 
   /** Takes an error out of the log that the test provoked, by a part of its message; fails where there is none. */
@@ -212,16 +238,12 @@ export class Stage<Name extends string = string> {
     });
   }
 
-  async #start(): Promise<void> {
-    const write = (line: string) => void this.log.push(JSON.parse(line) as LogLine);
-    this.#node = await startNode(this.config, pino({ level: "debug", base: null }, { write }));
-  }
-
   async #end(): Promise<void> {
     // Thrown here, it would hide what the test itself failed for; `verify` tells it instead.
     if (this.#node) await this.settle().catch((error: unknown) => this.#left.push(String(error)));
     await Promise.all(this.#everybody.map((one) => one.kill()));
     await this.#node?.close();
+    this.#node = undefined;
   }
 
   /** Mutual subscription, by the protocol (RFC 6121 §3.1); neither is available yet, so neither is told. */
@@ -247,7 +269,8 @@ export class Stage<Name extends string = string> {
       port !== undefined,
       `the node does not listen for ${tls === "direct" ? "direct TLS" : "STARTTLS"}`,
     );
-    return { domain: this.domain, port, tls, ca: this.certificate };
+    const { host } = this.config.listen;
+    return { domain: this.domain, port, tls, ca: this.certificate, ...(host !== undefined && { host }) };
   }
 }
 

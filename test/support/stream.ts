@@ -14,6 +14,8 @@ const patience = 20_000;
 
 export interface StreamOptions {
   readonly domain: string;
+  /** Where the server listens; 127.0.0.1 where it is left out. */
+  readonly host?: string;
   readonly port: number;
   /** `direct`: TLS from the first byte (XEP-0368); otherwise in the clear, until `secures`. */
   readonly tls: "direct" | "none";
@@ -21,6 +23,8 @@ export interface StreamOptions {
   readonly ca: string;
   /** Handshake options a test wants otherwise. */
   readonly handshake?: ConnectionOptions;
+  /** The content namespace, where it is not a client's. */
+  readonly content?: string;
 }
 
 export class ClientStream {
@@ -71,7 +75,7 @@ export class ClientStream {
       () => `no reply to ${iq.trim()}`,
       this.asks,
     );
-    if (shape !== undefined) this.#compare(readElement(shape), reply, this.asks);
+    if (shape !== undefined) this.#compare(this.#shape(shape), reply, this.asks);
     return reply;
   }
 
@@ -83,7 +87,7 @@ export class ClientStream {
 
   /** The first stanza of that shape in the inbox, waited for; it leaves the inbox. */
   async receives(shape: string): Promise<Element> {
-    const wanted = readElement(shape);
+    const wanted = this.#shape(shape);
     return this.#until(
       () => this.#take((one) => mismatch(wanted, one) === undefined),
       () => `expected:\n${pretty(wanted, "  ")}\n${this.#tellInbox(wanted)}`,
@@ -98,7 +102,7 @@ export class ClientStream {
       () => `nothing came; expected: ${shape}`,
       this.receivesNext,
     );
-    if (shape !== "<stream:any/>") this.#compare(readElement(shape), next, this.receivesNext);
+    if (shape !== "<stream:any/>") this.#compare(this.#shape(shape), next, this.receivesNext);
     return next;
   }
 
@@ -116,7 +120,7 @@ export class ClientStream {
   expectsHeader(): void {
     this.header = undefined;
     this.#streamClosed = false;
-    this.#reader = new Reader(NS.client, {
+    this.#reader = new Reader(this.#options.content ?? NS.client, {
       header: (header) => (this.header = header),
       element: (element) => this.inbox.push(element),
       close: () => (this.#streamClosed = true),
@@ -136,8 +140,13 @@ export class ClientStream {
   async secures(handshake: ConnectionOptions = {}): Promise<void> {
     this.raw(`<starttls xmlns='${NS.tls}'/>`);
     await this.receives(`<proceed xmlns='${NS.tls}'/>`);
+    await this.wraps((socket) => secure({ ...this.#options, handshake }, socket));
+  }
+
+  /** Goes on over a socket around the one that it has. */
+  async wraps(wrap: (socket: Socket) => Promise<Socket>): Promise<void> {
     this.socket.removeAllListeners();
-    this.socket = await secure({ ...this.#options, handshake }, this.socket);
+    this.socket = await wrap(this.socket);
     this.#listen(this.socket);
   }
 
@@ -195,6 +204,10 @@ export class ClientStream {
       this.#socketClosed = true;
       this.#look();
     });
+  }
+
+  #shape(written: string): Element {
+    return readElement(written, this.#options.content);
   }
 
   #look(): void {
@@ -262,7 +275,8 @@ export function streamHeader(attrs: Record<string, string | undefined>): string 
 
 /** A connected socket for a `ClientStream`, encrypted where the options say so. */
 export async function connect(options: StreamOptions): Promise<Socket> {
-  const socket = connectPlain({ host: "127.0.0.1", port: options.port, noDelay: true });
+  const { host = "127.0.0.1", port } = options;
+  const socket = connectPlain({ host, port, noDelay: true });
   await once(socket, "connect");
   return options.tls === "direct" ? secure(options, socket) : socket;
 }
