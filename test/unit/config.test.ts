@@ -98,6 +98,7 @@ test("every key of the table can be set by the environment under the name it tel
     url: "https://example.org",
     "log.level": "warn",
     "listen.host": "127.0.0.1",
+    "s2s.dialback": "true",
   };
   const valueFor = (key: string): string =>
     values[key] ??
