@@ -52,10 +52,17 @@ export interface PeerTrust {
 
 /** To be asked between the handshake and the end of the connection, at either of its ends. */
 export function trustOf(socket: TLSSocket, roots: TrustedRoots): PeerTrust {
+  const { _handle: handle } = socket as unknown as Verified;
+  if (!handle) return { valid: false, reason: "is gone with its connection", certificate: undefined };
   const presented = presentedBy(socket);
   const [certificate] = presented;
-  const reason = certificate ? faultOf(socket, presented, roots) : "was not presented";
+  const reason = certificate ? faultOf(handle.verifyError(), presented, roots) : "was not presented";
   return { valid: reason === undefined, reason, certificate };
+}
+
+/** Node tells this to a `tls.Server` only; who makes a server's socket by hand has to ask where a `tls.Server` does. */
+interface Verified {
+  readonly _handle: { verifyError(): NodeJS.ErrnoException | null } | null;
 }
 
 const words: Readonly<Record<string, string>> = {
@@ -68,19 +75,11 @@ const words: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "was issued by an authority that is not trusted here",
 };
 
-/** Node tells this to a `tls.Server` only; a socket that was made into a server's has to be asked by what it has inside. */
-interface Verified {
-  readonly _handle: { verifyError(): NodeJS.ErrnoException | null } | null;
-}
-
 function faultOf(
-  socket: TLSSocket,
+  error: NodeJS.ErrnoException | null,
   presented: readonly X509Certificate[],
   roots: TrustedRoots,
 ): string | undefined {
-  const { _handle: handle } = socket as unknown as Verified;
-  if (!handle) return "is gone with its connection";
-  const error = handle.verifyError();
   if (!error) return undefined;
   if (error.code === "INVALID_PURPOSE") return chainFault(presented, roots, Date.now());
   return words[error.code ?? ""] ?? `is refused: ${error.message}`;
@@ -96,8 +95,8 @@ function presentedBy(socket: TLSSocket): X509Certificate[] {
   let last: Partial<DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
   while (last?.raw) {
     presented.push(new X509Certificate(last.raw));
-    const { issuerCertificate } = last as Partial<DetailedPeerCertificate>;
-    last = issuerCertificate === last ? undefined : issuerCertificate;
+    const issuer: Partial<DetailedPeerCertificate> | undefined = last.issuerCertificate;
+    last = issuer === last ? undefined : issuer;
   }
   return presented;
 }

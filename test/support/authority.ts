@@ -42,9 +42,13 @@ export interface AuthorityContent extends CertificateContent {
   /** Whether it says that it may issue certificates. */
   readonly isAuthority?: boolean;
   readonly pathLength?: number;
+  /** Its whole name, such as another's. */
+  readonly name?: string;
 }
 
 export interface Authority {
+  /** Its whole name. */
+  readonly name: string;
   /** The root, in PEM: what those who trust it are given. */
   readonly ca: string;
   /** A server's certificate with all that is needed up to the root, and its key. */
@@ -62,7 +66,7 @@ interface Issuer {
 
 /** A root that nobody knows yet. */
 export async function createAuthority(content: AuthorityContent = {}): Promise<Authority> {
-  const { name, keys } = await newcomer(content.commonName ?? "Authority of Verona");
+  const { name, keys } = await newcomer(content.commonName ?? "Authority of Verona", content.name);
   const certificate = await certify(
     { name, keys, chain: "" },
     name,
@@ -75,6 +79,7 @@ export async function createAuthority(content: AuthorityContent = {}): Promise<A
 
 function authority(issuer: Issuer, ca: string): Authority {
   return {
+    name: issuer.name,
     ca,
     async issue(content) {
       const { name, keys } = await newcomer(content.commonName ?? "somebody");
@@ -87,7 +92,7 @@ function authority(issuer: Issuer, ca: string): Authority {
       };
     },
     async subordinate(content = {}) {
-      const { name, keys } = await newcomer(content.commonName ?? "Notary of Mantua");
+      const { name, keys } = await newcomer(content.commonName ?? "Notary of Mantua", content.name);
       const cert = await certify(issuer, name, keys, authorityExtensions(content), content);
       return authority({ name, keys, chain: cert + issuer.chain }, ca);
     },
@@ -97,10 +102,10 @@ function authority(issuer: Issuer, ca: string): Authority {
 let made = 0;
 
 /** Two of the same name are still two, even for those who look at nothing but names. */
-async function newcomer(commonName: string) {
+async function newcomer(commonName: string, name?: string) {
   made += 1;
   const keys = await webcrypto.subtle.generateKey(keyType, true, ["sign", "verify"]);
-  return { name: `CN=${commonName}, OU=${process.pid}-${made}`, keys };
+  return { name: name ?? `CN=${commonName}, OU=${process.pid}-${made}`, keys };
 }
 
 async function certify(

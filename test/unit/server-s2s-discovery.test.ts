@@ -84,6 +84,10 @@ const cases: Record<string, Case> = {
     zone: { [domain]: one, [direct]: { SRV: ["0 0 0 ."] } },
     found: "not-offered",
   },
+  "a port that is none": {
+    zone: { [domain]: one, [plain]: { SRV: ["0 0 0 one.example"] }, "one.example": one },
+    found: "not-offered",
+  },
   "direct TLS alone": {
     zone: { [plain]: { SRV: ["0 0 0 ."] }, [direct]: { SRV: ["0 0 5270 one.example"] }, "one.example": one },
     found: ["192.0.2.1:5270+"],
