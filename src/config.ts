@@ -1,5 +1,6 @@
 /** The settings: `pipit.toml`, then the environment over it; checked strictly, completed and frozen. */
 import { readFileSync } from "node:fs";
+import { isIP, isIPv4, isIPv6 } from "node:net";
 import { dirname, resolve } from "node:path";
 import { domainToASCII } from "node:url";
 import { parse as parseToml, TomlError } from "smol-toml";
@@ -29,6 +30,10 @@ const domain = text.transform((value, context) => {
 
 const uri = text.refine((value) => URL.canParse(value), {
   error: "must be an address such as mailto:ana@example.org, xmpp:ana@example.org or https://…",
+});
+
+const dnsServer = text.refine(isDnsServer, {
+  error: "must be an IP address, with a port or without: 192.0.2.53, 127.0.0.1:5353, [::1]:5353",
 });
 
 const baseUrl = text.transform((value, context) => {
@@ -85,7 +90,7 @@ const settings = z.strictObject({
     dialback: flag
       .default(false)
       .describe("Take dialback over TLS for proof where a server has no valid certificate"),
-    resolver: list(text)
+    resolver: list(dnsServer)
       .default([])
       .meta({ shown: "the system's" })
       .describe("DNS servers to ask for other servers (`address` or `address:port`)"),
@@ -242,6 +247,13 @@ function fromText(schema: z.ZodType, value: string): unknown {
     return /^\d+$/.test(value) ? Number(value) : value;
   }
   return value;
+}
+
+/** Checked here, because Node takes ports that are none, or dies of them. */
+function isDnsServer(value: string): boolean {
+  if (isIP(value)) return true;
+  const [, six = "", four = "", port = "53"] = /^(?:\[(.+)\]|([\d.]+))(?::(\d+))?$/.exec(value) ?? [];
+  return (isIPv6(six) || isIPv4(four)) && Number(port) > 0 && Number(port) <= 65_535;
 }
 
 function explain(issue: z.core.$ZodIssue): string[] {

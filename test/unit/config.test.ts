@@ -64,6 +64,26 @@ test("domains are prepared", () => {
   assert.deepEqual(config.s2s.deny, ["spam.example"]);
 });
 
+test("DNS servers are addresses, with a port or without", () => {
+  const good = ["192.0.2.53", "127.0.0.1:5353", "::1", "[::1]", "[::1]:53"];
+  assert.deepEqual(completeConfig({ s2s: { resolver: good } }).s2s.resolver, good);
+  for (const bad of [
+    "dns.example",
+    "1.2.3",
+    "1.2.3.4:",
+    "1.2.3.4:0",
+    "1.2.3.4:65536",
+    "[1.2.3.4]:53",
+    "[::1]x",
+  ]) {
+    assert.match(
+      problemsOf({ s2s: { resolver: [bad] } }).join(),
+      /^s2s\.resolver\.0: must be an IP address/,
+      bad,
+    );
+  }
+});
+
 test("paths start at the folder of the file", () => {
   const file = written(
     'data = "d"\nmodules = ["m.js", "/opt/n.js"]\n[tls]\ncert = "c.pem"\nkey = "../k.pem"',
