@@ -112,8 +112,8 @@ export class Destination {
     this.#run?.link.close();
   }
 
-  /** Ends the link, to judge anew whether there may be one. */
-  reconsider(): void {
+  /** Ends the link, so that another domain can be reached. */
+  makeRoom(): void {
     this.#run?.link.close();
   }
 
@@ -202,6 +202,8 @@ export class Destination {
     this.#enter("connected");
     await new Promise<void>((resolve) => {
       link.onEnd(resolve);
+      // It may have ended before this was heard.
+      if (!link.carries(this.route.local, this.route.domain)) resolve();
       if (this.#closing) link.close();
       this.#pump();
     });

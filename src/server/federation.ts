@@ -79,11 +79,6 @@ export class Federation implements Remote {
   constructor(options: FederationOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    options.policy.onChange(() => {
-      for (const one of this.#destinations.values()) {
-        if (!options.policy.permits(one.route.domain)) one.reconsider();
-      }
-    });
   }
 
   /** Begins to deliver what waits. Until then, and after `close`, messages are only queued. */
@@ -133,13 +128,13 @@ export class Federation implements Remote {
   }
 
   /** The domain has shown itself: no need to wait until the next try. */
-  async seen(local: string, domain: string): Promise<void> {
+  seen(local: string, domain: string): void {
     const route = { local, domain };
-    if (this.#destinations.has(keyOf(route))) return;
-    const state = await this.#options.queue.find(route);
-    if (!state?.failingSince) return;
-    await this.#options.queue.expedite(route, new Date(this.#clock.now()));
-    this.#look();
+    if (!this.#desk || this.#destinations.has(keyOf(route))) return;
+    this.#options.queue
+      .expedite(route, new Date(this.#clock.now()))
+      .then(() => this.#look())
+      .catch((error: unknown) => this.#options.log.error({ err: error, ...route }, "a queue is not tried"));
   }
 
   async status(): Promise<RouteStatus[]> {
@@ -237,7 +232,7 @@ export class Federation implements Remote {
     if (this.#destinations.size >= maxDestinations) {
       for (const one of this.#destinations.values()) {
         if (one.isIdle) {
-          one.reconsider();
+          one.makeRoom();
           break;
         }
       }

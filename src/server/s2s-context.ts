@@ -54,6 +54,8 @@ export interface S2sOptions {
   receive(stanza: Element): void | Promise<void>;
   /** A peer opened a stream that stanzas to it may go on, too (XEP-0288). */
   onLink(link: S2sLink): void;
+  /** A domain has proven itself on a stream that it began: it is there, and can be reached perhaps. */
+  seen?(local: string, remote: string): void;
 }
 
 /** A link, as another one to the same domain finds it. */

@@ -113,6 +113,7 @@ export class Exchange implements OpenLink, DialbackStream {
       if (!this.#context.flows.enter(remote, this.#initiated)) return false;
       this.speaks.add(remote);
       this.#believed?.(remote);
+      if (!this.#initiated) this.#context.seen?.(local, remote);
     }
     this.#stream.limits = limitsAfterAuthentication;
     if (this.bidi && !this.#initiated) {
@@ -168,6 +169,10 @@ export class Exchange implements OpenLink, DialbackStream {
     if (this.#active) {
       this.#active = false;
       this.#activeAt = now;
+    }
+    const denied = this.#domains().find((domain) => !this.#context.policy.permits(domain));
+    if (denied !== undefined) {
+      return this.close(new StreamError("policy-violation", `${denied} may not be spoken with any more`));
     }
     if (!this.#delivery.sweep(now)) return;
     const idle = this.#initiated ? timing.idle : 2 * timing.idle;

@@ -24,10 +24,13 @@ export class StreamSet<Stream extends Member> {
 
   add(stream: Stream): void {
     this.#streams.add(stream);
-    this.#timer ??= setInterval(() => {
-      const now = performance.now();
-      for (const one of this.#streams) one.sweep(now);
-    }, this.#interval).unref();
+    this.#timer ??= setInterval(() => this.look(), this.#interval).unref();
+  }
+
+  /** Looks at all of them now. */
+  look(): void {
+    const now = performance.now();
+    for (const one of this.#streams) one.sweep(now);
   }
 
   /** A stream is over, and its socket closed. */
