@@ -119,6 +119,7 @@ test("every key of the table can be set by the environment under the name it tel
     "log.level": "warn",
     "listen.host": "127.0.0.1",
     "s2s.dialback": "true",
+    "s2s.resolver": "192.0.2.53",
   };
   const valueFor = (key: string): string =>
     values[key] ??
