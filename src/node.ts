@@ -10,10 +10,13 @@ import { loadCertificate, type CertificatePair } from "./certificate.ts";
 import type { Config } from "./config.ts";
 import { listenForCommands } from "./control.ts";
 import { Accounts } from "./domain/accounts.ts";
+import { Follows } from "./domain/follows.ts";
 import { Posts } from "./domain/posts.ts";
 import { Rosters } from "./domain/rosters.ts";
+import { Timeline } from "./domain/timeline.ts";
 import { Events } from "./events.ts";
 import type { Logger } from "./log.ts";
+import { blogsBy } from "./modules/blogs.ts";
 import type { ModuleContext, PipitEvents, PipitModule } from "./modules/context.ts";
 import { modules } from "./modules/index.ts";
 import { software } from "./modules/software.ts";
@@ -118,9 +121,11 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
   const rosters = new Rosters({ store, events });
   const pubsub = new PubSub({ store, events, contacts: rosters });
   const posts = new Posts({ config, store, events, pubsub, software });
+  const timeline = new Timeline({ store, events });
+  const follows = new Follows({ store, events, timeline, blogs: blogsBy(router) });
   return {
     ...{ config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts },
-    ...{ federation, policy },
+    ...{ timeline, follows, federation, policy },
   };
 }
 
@@ -212,7 +217,10 @@ async function federate(
     isLocal: (name) => router.serves(name),
     receive: (stanza) => router.receiveRemote(stanza),
     onLink: () => undefined,
+    seen: (local, remote) => federation.seen(local, remote),
   });
+  // Who has become denied is not spoken with any more.
+  policy.onChange(() => context.streams.look());
   const s2s = await listenS2s(context, {
     host: listen.host,
     port: listen.s2s,

@@ -1,6 +1,8 @@
 /** What the command line can do. One table for both ways: inside the running node, or on an opened one. */
 import type { ParseArgsConfig } from "node:util";
 import type { Post } from "./domain/posts.ts";
+import { federationLines, federationText } from "./federation-report.ts";
+import { followed, followersOf, line } from "./modules/timeline-commands.ts";
 import type { OpenNode } from "./node.ts";
 import { StanzaError } from "./xmpp/errors.ts";
 import { parseJid, type Jid } from "./xmpp/jid.ts";
@@ -97,6 +99,47 @@ export const verbs: Readonly<Record<string, Verb>> = {
       const author = await authorOf(node, address);
       await node.posts.remove({ author, id: id! });
       return { text: `${id} is deleted`, data: { id } };
+    },
+  },
+  follow: {
+    args: ["address", "whom"],
+    about: "follow somebody's blog, wherever it is",
+    async run(node, [address, whom]) {
+      const follow = await node.follows.follow(await authorOf(node, address), jidOf(whom));
+      return { text: followed(follow), data: follow };
+    },
+  },
+  unfollow: {
+    args: ["address", "whom"],
+    about: "end that",
+    async run(node, [address, whom]) {
+      const target = jidOf(whom);
+      await node.follows.unfollow(await authorOf(node, address), target);
+      return { text: `${target.bare} is no longer followed`, data: { target: target.bare } };
+    },
+  },
+  following: {
+    args: ["address"],
+    about: "show whom an account follows",
+    async run(node, [address]) {
+      const list = await node.follows.of((await authorOf(node, address)).bare);
+      return { text: list.map(line).join("\n"), data: list };
+    },
+  },
+  followers: {
+    args: ["address"],
+    about: "show who follows an account",
+    async run(node, [address]) {
+      const list = await followersOf(node, (await authorOf(node, address)).bare);
+      return { text: list.join("\n"), data: list };
+    },
+  },
+  federation: {
+    args: [],
+    about: "show how it stands with other servers",
+    async run({ federation, config }) {
+      const lines = federationLines(await federation.status());
+      return { text: federationText(lines, config.domain), data: lines };
     },
   },
 };

@@ -10,6 +10,8 @@ export interface DomainEvents {
   "roster.changed": { account: string; item: RosterChange; previous: RosterChange | undefined };
   "post.published": { post: Post; created: boolean };
   "post.deleted": { author: string; id: string };
+  /** Something in an account's timeline is new, was edited or is gone, and its clients were not told yet. */
+  "timeline.changed": { account: string };
 }
 
 export interface RosterChange {

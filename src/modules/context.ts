@@ -1,8 +1,10 @@
 /** What a module is given, and `defineModule`. */
 import type { Accounts } from "../domain/accounts.ts";
 import type { DomainEvents } from "../domain/events.ts";
+import type { Follows } from "../domain/follows.ts";
 import type { Posts } from "../domain/posts.ts";
 import type { Rosters } from "../domain/rosters.ts";
+import type { Timeline } from "../domain/timeline.ts";
 import type { Config } from "../config.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
@@ -29,6 +31,8 @@ export interface ModuleContext {
   readonly rosters: Rosters;
   readonly pubsub: PubSub;
   readonly posts: Posts;
+  readonly timeline: Timeline;
+  readonly follows: Follows;
 }
 
 export type PipitModule = Module<ModuleContext, PipitEvents>;

@@ -4,6 +4,7 @@ import caps from "./caps.ts";
 import contactInfo from "./contact-info.ts";
 import type { PipitModule } from "./context.ts";
 import disco from "./disco.ts";
+import follow from "./follow.ts";
 import lastActivity from "./last-activity.ts";
 import microblog from "./microblog.ts";
 import offline from "./offline.ts";
@@ -36,5 +37,6 @@ export const modules: readonly PipitModule[] = [
   time,
   vcard,
   microblog,
+  follow,
   timeline,
 ];

@@ -1,6 +1,6 @@
 /**
  * `timeline@<domain>`: one's own blog as a contact. What an account of this node writes to it is published; a corrected
- * message edits the post, a retracted one deletes it. The answer comes once that is on disk.
+ * message edits the post, a retracted one deletes it. The answer comes once that is on disk. Some words are commands.
  */
 import type { Post, Posts } from "../domain/posts.ts";
 import { get, type Passage } from "../server/module.ts";
@@ -10,6 +10,7 @@ import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { attr, child, copy, xml, type Element } from "../xmpp/xml.ts";
 import { defineModule } from "./context.ts";
+import { commandIn, type Command } from "./timeline-commands.ts";
 import { messageIds, wishOf, type Wish } from "./timeline-message.ts";
 
 /** The localpart; no account can have it. */
@@ -19,29 +20,11 @@ const resource = "pipit";
 const title = "Timeline";
 const summary = "What you write to me is published on your blog. Write help to learn more.";
 
-/** A message that asks for something instead of being a post; `help` lists these. */
-interface Command {
-  readonly pattern: RegExp;
-  readonly usage: string;
-  readonly does: string;
-  run(match: RegExpExecArray): string | Promise<string>;
-}
-
-const commands: readonly Command[] = [
-  { pattern: /^help$/i, usage: "help", does: "shows this", run: () => help() },
-];
-
-const help = (): string =>
-  [
-    "What you write here is published on your blog. Markdown works, and #words become tags.",
-    "Correct a message to edit the post, retract it to delete the post.",
-    ...commands.map(({ usage, does }) => `${usage} – ${does}`),
-  ].join("\n");
-
 export default defineModule({
   name: "timeline",
   xeps: ["0308", "0424", "0428"],
-  setup: ({ config, accounts, posts, router }) => {
+  setup: (context) => {
+    const { config, accounts, log, posts, router } = context;
     const self = parseJid(`${local}@${config.domain}`)!;
 
     /** Whether an account of this node asks; strangers have no blog here. */
@@ -59,8 +42,23 @@ export default defineModule({
           text: `Only the accounts of ${config.domain} can publish here`,
         });
       }
-      const said = await grant(wish, messageIds(stanza), from.toBare(), posts);
+      const author = from.toBare();
+      const command = await commandOf(wish, author, posts);
+      if (command) return run(() => command(context, author), stanza);
+      const said = await grant(wish, messageIds(stanza), author, posts);
       return router.route(answerTo(stanza, self, said));
+    }
+
+    /** In a task of its own: a command may ask others, and they may take their time. */
+    function run(command: () => Promise<string>, stanza: Element): void {
+      const refused = (error: unknown): string => {
+        if (error instanceof StanzaError) return error.message;
+        log.error({ err: error }, "a command to the timeline failed");
+        return "That did not work. Please try again.";
+      };
+      void command()
+        .catch(refused)
+        .then((said) => router.route(answerTo(stanza, self, said)));
     }
 
     async function presence({ stanza, from }: Passage): Promise<void> {
@@ -106,6 +104,15 @@ export default defineModule({
   },
 });
 
+/** The command that a message is, unless it corrects a post. */
+async function commandOf(wish: Wish, author: Jid, posts: Posts): Promise<Command | undefined> {
+  if (wish.kind !== "say") return undefined;
+  const command = commandIn(wish.text);
+  const { corrects } = wish;
+  const isEdit = command && corrects !== undefined && (await posts.idOfMessage(author.bare, corrects));
+  return isEdit ? undefined : command;
+}
+
 /** Does what is asked for, durably, and says so. */
 async function grant(wish: Wish, ids: string[], author: Jid, posts: Posts): Promise<string> {
   if (wish.kind === "retract") {
@@ -122,10 +129,6 @@ async function grant(wish: Wish, ids: string[], author: Jid, posts: Posts): Prom
       await posts.edit({ author, id: corrected, text, language, messageIds: ids }),
       posts,
     );
-  }
-  for (const command of commands) {
-    const match = command.pattern.exec(text.trim());
-    if (match) return command.run(match);
   }
   // What takes the place of a message that made no post (a command, or one that was refused) is a post of its own.
   if (corrects !== undefined) ids.push(corrects);

@@ -238,6 +238,8 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
         account: text().notNull(),
         /** Bare address. */
         target: text().notNull(),
+        /** Of the target. */
+        domain: text().notNull(),
         state: text().notNull().$type<FollowState>(),
         /** Why the state is what it is: a condition, and what a person can read. */
         condition: text(),
@@ -252,7 +254,7 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
       },
       (t) => [
         primaryKey({ columns: [t.account, t.target] }),
-        index("follows_target").on(t.target),
+        index("follows_domain").on(t.domain, t.nextAt),
         index("follows_next").on(t.nextAt),
       ],
     ),

@@ -1,6 +1,6 @@
 /** The errors of RFC 6120: thrown where a rule is broken, rendered at the edge. */
 import { NS } from "./ns.ts";
-import { xml, type Element } from "./xml.ts";
+import { child, children, childText, namespaceOf, xml, type Element } from "./xml.ts";
 
 export type ErrorType = "auth" | "cancel" | "continue" | "modify" | "wait";
 
@@ -63,6 +63,17 @@ export class StanzaError extends Error {
     if (this.app) element.append(this.app);
     return element;
   }
+}
+
+/** The error in a stanza of type error (§8.3.2); what is none there, or says nothing, is an `undefined-condition`. */
+export function readStanzaError(stanza: Element): StanzaError {
+  const error = child(stanza, "error");
+  const parts = error ? children(error) : [];
+  const isCondition = (part: Element) => namespaceOf(part) === NS.stanzas && part.name in defaultType;
+  const condition = parts.find(isCondition)?.name ?? "undefined-condition";
+  const said = error && childText(error, "text", NS.stanzas);
+  const app = parts.find((part) => namespaceOf(part) !== NS.stanzas);
+  return new StanzaError(condition as StanzaCondition, { ...(said && { text: said }), ...(app && { app }) });
 }
 
 /** RFC 6120 §4.9.3. */

@@ -12,3 +12,15 @@ export const itemUri = (service: string, node: string, item: string): string =>
 
 const escape = (part: string): string =>
   part.replace(/[%#?;=&<>"\\^`{|}]|[^\x21-\x7e]+/g, (found) => encodeURIComponent(found));
+
+/** The address that an `xmpp:` URI names, and the node; `undefined` where it is no such URI. */
+export function readUri(uri: string): { jid: string; node: string | undefined } | undefined {
+  const [, path, query = ""] = /^xmpp:(?:\/\/[^/?#]*\/)?([^?#]+)(?:\?([^#]*))?/i.exec(uri) ?? [];
+  if (path === undefined) return undefined;
+  const node = query.split(";").find((part) => part.startsWith("node="));
+  try {
+    return { jid: decodeURIComponent(path), node: node && decodeURIComponent(node.slice("node=".length)) };
+  } catch {
+    return undefined;
+  }
+}

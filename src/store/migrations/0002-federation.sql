@@ -35,6 +35,7 @@ CREATE TABLE offline_messages (
 CREATE TABLE follows (
   account TEXT NOT NULL,
   target TEXT NOT NULL,
+  domain TEXT NOT NULL,
   state TEXT NOT NULL,
   condition TEXT,
   reason TEXT,
@@ -44,7 +45,7 @@ CREATE TABLE follows (
   checked_at INTEGER,
   PRIMARY KEY (account, target)
 ) STRICT;
-CREATE INDEX follows_target ON follows (target);
+CREATE INDEX follows_domain ON follows (domain, next_at);
 CREATE INDEX follows_next ON follows (next_at);
 
 CREATE TABLE timelines (
