@@ -5,7 +5,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
-import { extensionIds, extensionsOf, isSignedWeakly, pathLength } from "./x509.ts";
+import { extensionIds, extensionsOf, isSignedWeakly, maySignHandshakes, pathLength } from "./x509.ts";
 
 /** Real chains have two or three certificates. */
 const maxLength = 8;
@@ -121,7 +121,7 @@ function certificateFault(certificate: X509Certificate, depth: number, now: numb
   if (extensions.some(({ id, critical }) => critical && !known.has(id))) {
     return `${authority}has a critical extension that is not known here`;
   }
-  if (depth === 0) return undefined;
+  if (depth === 0) return maySignHandshakes(extensions) ? undefined : "has a key that is not for TLS";
   if (extensions.some(({ id }) => id === extensionIds.nameConstraints)) {
     return `${authority}is limited to certain names, which is not known here for certificates for servers only`;
   }

@@ -60,6 +60,14 @@ export function pathLength(extensions: readonly Extension[]): number {
   return limit ? Number.parseInt(limit.content.toString("hex"), 16) : Infinity;
 }
 
+/** Whether the key may prove who is there in a handshake (RFC 5280 §4.2.1.3, RFC 8446 §4.4.2.2). */
+export function maySignHandshakes(extensions: readonly Extension[]): boolean {
+  const usage = extensions.find(({ id }) => id === extensionIds.keyUsage);
+  const [bits] = usage ? derValues(usage.value) : [];
+  // The first octet of a bit string counts the unused bits at its end; digitalSignature is the first bit after it.
+  return !bits || ((bits.content[1] ?? 0) & 0x80) !== 0;
+}
+
 export interface SubjectName {
   /** dNSName, SRVName (RFC 4985), XmppAddr (RFC 6120 §13.7.1.4). */
   readonly kind: "dns" | "srv" | "xmpp";

@@ -32,6 +32,8 @@ export interface CertificateContent {
   readonly notAfter?: Date;
   /** Extended key usage; none says nothing of purposes at all. */
   readonly purposes?: readonly (keyof typeof ExtendedKeyUsage)[] | undefined;
+  /** What its key is for (RFC 5280 §4.2.1.3); signatures where it is left out. */
+  readonly keyUsage?: KeyUsageFlags;
   /** What the authority signs it with. */
   readonly hash?: "SHA-256" | "SHA-1";
   /** Further extensions. */
@@ -146,7 +148,7 @@ function serverExtensions(content: CertificateContent): Extension[] {
   const names = alternativeNames(content);
   return [
     new BasicConstraintsExtension(false, undefined, true),
-    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+    new KeyUsagesExtension(content.keyUsage ?? KeyUsageFlags.digitalSignature, true),
     ...purposes({ purposes: ["serverAuth", "clientAuth"], ...content }),
     // The library writes no other names, so this one is written here.
     ...(names.length > 0 ? [new Extension("2.5.29.17", false, der(0x30, ...names))] : []),

@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { describe, test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { Extension } from "@peculiar/x509";
+import { Extension, KeyUsageFlags } from "@peculiar/x509";
 import { chainFault, TrustedRoots } from "../../src/server/certificate-chain.ts";
 import type { PeerTrust } from "../../src/server/s2s-certificate.ts";
 import { ServerTls } from "../../src/server/tls.ts";
@@ -181,10 +181,16 @@ describe("a certificate that is not believed, for servers only or for clients to
     }
   });
 
-  // OpenSSL does not even show these.
+  // OpenSSL would not even show this one, and may not the next.
   test("of an authority that is signed with SHA-1", async () => {
     const certificate = await below(authority, { hash: "SHA-1" })(serverOnly);
     assert.match(chainFault(presented(certificate), roots, Date.now()) ?? "", /algorithm that is broken/);
+  });
+
+  test("with a key that is not for signatures", async () => {
+    const keyUsage = KeyUsageFlags.keyEncipherment;
+    const certificate = await authority.issue({ names, keyUsage, ...serverOnly });
+    assert.equal(chainFault(presented(certificate), roots, Date.now()), "has a key that is not for TLS");
   });
 
   test("none", async () => {
