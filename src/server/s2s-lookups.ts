@@ -13,7 +13,7 @@ const maxQuestion = 8_000;
 const maxPerFamily = 4;
 
 /** DNS could not say; the message is one plain line. */
-export class DnsFault extends Error {
+class DnsFault extends Error {
   override readonly name = "DnsFault";
 }
 
