@@ -34,6 +34,10 @@ export interface Desk {
   connect(local: string, remote: string): Promise<S2sLink>;
   /** Hands an error to its addressee, here. */
   returns(stanza: Element): void | Promise<void>;
+  /** There is a link; `again`: there could be none before. */
+  connected(domain: string, again: boolean): void;
+  /** It cannot be reached; told once, until it is. */
+  lost(domain: string): void;
   /** The destination is over; `late`: something was queued that it did not look at. */
   gone(destination: Destination, late: boolean): void;
 }
@@ -200,6 +204,7 @@ export class Destination {
     const run: Run = { link, unsettled: new Set(), bytes: 0, taken: 0, lost: [], pumping: false };
     this.#run = run;
     this.#enter("connected");
+    this.#desk.connected(this.route.domain, this.#state?.failingSince != null);
     await new Promise<void>((resolve) => {
       link.onEnd(resolve);
       // It may have ended before this was heard.
@@ -338,6 +343,7 @@ export class Destination {
         nextAt: new Date(nextAt),
       },
     });
+    if (!before?.failingSince) this.#desk.lost(domain);
     if (before?.reason !== reason) log.warn({ domain, condition }, `${domain} cannot be reached: ${reason}`);
     else log.debug({ domain, condition, attempts }, "a domain cannot be reached yet");
   }

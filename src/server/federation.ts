@@ -21,6 +21,8 @@ import type { S2sPolicy } from "./s2s-policy.ts";
 
 /** Domains looked after at once: each has a connection, or will have. */
 const maxDestinations = 1_000;
+/** Of them, such as failed before: enough that there is always one when a dial is over. */
+const maxRetries = 100;
 /** What may wait for one domain: some hundred thousand short messages are a hundred megabytes. */
 const maxQueued = 100_000;
 /** How long links may take to say what arrived, when the node stops. In milliseconds. */
@@ -40,6 +42,10 @@ export interface FederationLinks {
   connect(local: string, remote: string): Promise<S2sLink>;
   /** Hands an error to its addressee, here. */
   returns(stanza: Element): void | Promise<void>;
+  /** There is a link to a domain; `again`: there could be none before. */
+  connected?(domain: string, again: boolean): void;
+  /** A domain cannot be reached; told once, until it is. */
+  lost?(domain: string): void;
 }
 
 /** How it stands with a domain. */
@@ -69,6 +75,8 @@ export class Federation implements Remote {
   readonly #clock: Clock;
   readonly #total = new HeldTotal();
   readonly #destinations = new Map<string, Destination>();
+  /** Those of them that are tried again. */
+  readonly #retries = new Set<string>();
   #desk: Desk | undefined;
   #batch: Batch | undefined;
   #written: Promise<void> = Promise.resolve();
@@ -82,11 +90,13 @@ export class Federation implements Remote {
   }
 
   /** Begins to deliver what waits. Until then, and after `close`, messages are only queued. */
-  async start({ connect, returns }: FederationLinks): Promise<void> {
+  async start(links: FederationLinks): Promise<void> {
     const { queue, log, policy, random = Math.random } = this.#options;
     await queue.recover(new Date(this.#clock.now()));
     this.#desk = {
-      ...{ queue, log, random, connect, returns },
+      ...{ queue, log, random, ...links },
+      connected: (domain, again) => links.connected?.(domain, again),
+      lost: (domain) => links.lost?.(domain),
       clock: this.#clock,
       slots: new DialSlots(),
       permits: (domain) => policy.permits(domain),
@@ -246,6 +256,7 @@ export class Federation implements Remote {
   #gone(destination: Destination, late: boolean): void {
     const { route } = destination;
     this.#destinations.delete(keyOf(route));
+    this.#retries.delete(keyOf(route));
     if (!this.#desk) return;
     if (!late) return this.#look();
     this.#options.queue
@@ -270,8 +281,15 @@ export class Federation implements Remote {
   async #openDue(): Promise<void> {
     const { queue } = this.#options;
     const now = new Date(this.#clock.now());
-    for (const { local, domain } of await queue.due(now, maxDestinations)) {
-      if (!this.#destinations.has(keyOf({ local, domain })) && !this.#open({ local, domain })) break;
+    const first = await queue.due(now, false, maxDestinations);
+    const again = await queue.due(now, true, maxRetries);
+    for (const { local, domain, failingSince } of [...first, ...again]) {
+      const route = { local, domain };
+      const key = keyOf(route);
+      if (this.#destinations.has(key)) continue;
+      if (failingSince && this.#retries.size >= maxRetries) break;
+      if (!this.#open(route)) break;
+      if (failingSince) this.#retries.add(key);
     }
     const next = await queue.nextDue(now);
     if (next) this.#wakeAt(next.getTime());

@@ -56,8 +56,8 @@ export interface OutboundQueue {
   find(route: Route): Promise<RouteState | undefined>;
   put(state: RouteState): Promise<void>;
   forget(route: Route): Promise<void>;
-  /** Those to be tried by now, who waits longest first. */
-  due(now: Date, limit: number): Promise<RouteState[]>;
+  /** Those to be tried by now, for the first time or again, who waits longest first. */
+  due(now: Date, again: boolean, limit: number): Promise<RouteState[]>;
   /** When the next of them is to be tried, after that time. */
   nextDue(from: Date): Promise<Date | undefined>;
   lengths(): Promise<(Route & { readonly length: number; readonly oldest: Date })[]>;

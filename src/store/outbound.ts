@@ -1,5 +1,5 @@
 /** The durable queue to other domains: stanzas that these have not taken yet, and when to try whom again. */
-import { and, asc, count, eq, gt, lte, min, sql } from "drizzle-orm";
+import { and, asc, count, eq, gt, isNotNull, isNull, lte, min, sql } from "drizzle-orm";
 import { prepared } from "./prepared.ts";
 import type { OutboundKind, Schema } from "./schema.ts";
 import type { Store } from "./store.ts";
@@ -178,12 +178,13 @@ export const outboundStore = (store: Store) => {
         await db.update(domains).set({ nextAt: at }).where(of(route));
       }),
 
-    /** Those to be tried by now, who waits longest first. */
-    async due(now: Date, limit: number): Promise<OutboundDomain[]> {
+    /** Those to be tried by now, for the first time or again, who waits longest first. */
+    async due(now: Date, again: boolean, limit: number): Promise<OutboundDomain[]> {
+      const { failingSince } = domains;
       return store.db
         .select()
         .from(domains)
-        .where(lte(domains.nextAt, now))
+        .where(and(again ? isNotNull(failingSince) : isNull(failingSince), lte(domains.nextAt, now)))
         .orderBy(asc(domains.nextAt))
         .limit(limit);
     },

@@ -223,7 +223,11 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
         condition: text(),
         reason: text(),
       },
-      (t) => [primaryKey({ columns: [t.local, t.domain] }), index("outbound_domains_next").on(t.nextAt)],
+      (t) => [
+        primaryKey({ columns: [t.local, t.domain] }),
+        index("outbound_domains_next").on(t.nextAt),
+        index("outbound_domains_failing").on(t.failingSince, t.nextAt),
+      ],
     ),
     /** XEP-0160: what waits for an account none of whose resources takes messages; `id` sorts them. `length` is that of the stanza. */
     offlineMessages: table(

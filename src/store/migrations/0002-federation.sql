@@ -23,6 +23,7 @@ CREATE TABLE outbound_domains (
   PRIMARY KEY (local, domain)
 ) STRICT;
 CREATE INDEX outbound_domains_next ON outbound_domains (next_at);
+CREATE INDEX outbound_domains_failing ON outbound_domains (failing_since, next_at);
 
 CREATE TABLE offline_messages (
   account TEXT NOT NULL,
