@@ -205,7 +205,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
 
 /** Opens the ports for other servers, and begins to deliver what waits for them. */
 async function federate(
-  { config, log, policy, router, federation, store }: OpenNode,
+  { config, events, log, policy, router, federation, store }: OpenNode,
   tls: ServerTls,
 ): Promise<S2s> {
   const { domain, listen } = config;
@@ -229,6 +229,8 @@ async function federate(
   await federation.start({
     connect: (local, remote) => connectLink(context, local, remote),
     returns: (stanza) => router.route(stanza),
+    connected: (domain, again) => events.emit("domain.connected", { domain, again }),
+    lost: (domain) => events.emit("domain.lost", { domain }),
   });
   return s2s;
 }

@@ -18,8 +18,8 @@ const checkInterval = 24 * 3_600_000;
 /** First pause after a server was not reached, and the longest. */
 const firstRetry = 60_000;
 const longestRetry = 6 * 3_600_000;
-/** A reconnection within so long after a comparison needs no other. */
-const freshFor = 600_000;
+/** A connection that is merely a new one, so long after a comparison, is followed by no other. */
+const freshFor = 6 * 3_600_000;
 /** Due follows that are looked at together, and domains that are asked at once. */
 const batchSize = 500;
 const domainsAtOnce = 8;
@@ -160,10 +160,13 @@ export class Follows {
     await Promise.all(Array.from({ length: domainsAtOnce }, work));
   }
 
-  /** A domain is there again, or (all of them) this node: what waits for it is tried, and gaps are looked for. */
-  async hasten(domain?: string): Promise<void> {
+  /**
+   * A domain is connected, or (all of them) this node is: what waits for it is tried. Gaps are looked for where there
+   * may be some: `again`, it could not be reached for a while.
+   */
+  async hasten(domain: string | undefined, again: boolean): Promise<void> {
     const now = this.#now();
-    await this.#rows.hasten(domain, now, new Date(now.getTime() - (domain === undefined ? 0 : freshFor)));
+    await this.#rows.hasten(domain, now, new Date(now.getTime() - (again ? 0 : freshFor)));
     await this.attend();
   }
 

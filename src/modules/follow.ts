@@ -23,7 +23,7 @@ export default defineModule({
   setup: ({ config, follows, log, router, sessions, timeline }) => {
     const failed = (error: unknown): void =>
       log.error({ err: error }, "those whom people follow could not be looked after");
-    const first = setTimeout(() => void follows.hasten().catch(failed), startDelay);
+    const first = setTimeout(() => void follows.hasten(undefined, true).catch(failed), startDelay);
     const timer = setInterval(() => void follows.attend().catch(failed), interval);
     first.unref();
     timer.unref();
@@ -111,7 +111,7 @@ export default defineModule({
         "roster.changed": ({ account, item: { jid, subscription } }) => {
           if (subscription === "to" || subscription === "both") later(follows.admitted(account, jid));
         },
-        "domain.connected": ({ domain }) => later(follows.hasten(domain)),
+        "domain.connected": ({ domain, again }) => later(follows.hasten(domain, again)),
       },
     };
   },

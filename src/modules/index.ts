@@ -12,6 +12,7 @@ import pep from "./pep.ts";
 import ping from "./ping.ts";
 import presence from "./presence.ts";
 import probes from "./probes.ts";
+import remotePresence from "./remote-presence.ts";
 import roster from "./roster.ts";
 import subscriptions from "./subscriptions.ts";
 import time from "./time.ts";
@@ -29,6 +30,7 @@ export const modules: readonly PipitModule[] = [
   lastActivity,
   offline,
   presence,
+  remotePresence,
   probes,
   caps,
   pep,

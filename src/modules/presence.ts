@@ -61,10 +61,19 @@ export default defineModule({
       // §3.1.3: again and again, until the user answers.
       for (const request of requests.values()) session.send(parseElement(request));
       await told;
-      for (const item of items.values()) {
-        if (isTo(item)) await router.route(xml("presence", { from: jid.full, to: item.jid, type: "probe" }));
-      }
+      await probe(jid, [...items.values()].filter(isTo));
       events.emit("presence.available", { session, stanza, initial: true });
+    }
+
+    /** §4.3.1: those elsewhere all at once; here, those who are away answer too. */
+    async function probe({ full }: Jid, items: readonly RosterItem[]): Promise<void> {
+      const contacts = items.flatMap(({ jid }) => parseJid(jid) ?? []);
+      const remote = contacts.filter(({ domain }) => !router.serves(domain));
+      const stanza = xml("presence", { from: full, type: "probe" });
+      if (remote.length > 0) await router.multicast(stanza, remote);
+      for (const to of contacts) {
+        if (router.serves(to.domain)) await router.route(copy(stanza, { to: to.full }));
+      }
     }
 
     /** §4.5.2, §4.6.3: whoever saw the resource or was greeted by it learns once that it is gone. */

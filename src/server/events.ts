@@ -13,8 +13,8 @@ export interface ServerEvents {
   "presence.unavailable": { session: Session; stanza: Element };
   /** Presence of somebody else came in for an account of ours: their full JID, available or not. */
   "presence.received": { account: string; from: Jid; stanza: Element };
-  /** Stanzas go to another domain again, or for the first time since the start. */
-  "domain.connected": { domain: string };
+  /** A link to another domain is there; `again`: it could not be reached before. */
+  "domain.connected": { domain: string; again: boolean };
   /** Another domain cannot be reached. Told once, until it is connected again. */
   "domain.lost": { domain: string };
 }
