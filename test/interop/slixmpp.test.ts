@@ -4,7 +4,7 @@ import { test, type TestContext } from "node:test";
 import { join } from "node:path";
 import type { NodeProcess } from "../support/node.ts";
 import { assertPublished, fetched, house, password } from "./house.ts";
-import { SlixmppActor, type SlixmppOptions } from "./slixmpp.ts";
+import { befriend, SlixmppActor, type SlixmppOptions } from "./slixmpp.ts";
 import { missingPython } from "./software.ts";
 
 const skip = missingPython("slixmpp");
@@ -20,22 +20,6 @@ function person(node: NodeProcess, name: string, options: Partial<SlixmppOptions
     ca: join(node.folder, "cert.pem"),
     ...options,
   });
-}
-
-/** Each asks the other for presence, and each allows it. */
-async function befriend(one: SlixmppActor, other: SlixmppActor): Promise<void> {
-  for (const [asker, asked] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    await asker.does("presence", { to: asked.jid, type: "subscribe" });
-    await asked.hears("presence", (e) => e["type"] === "subscribe");
-    await asked.does("presence", { to: asker.jid, type: "subscribed" });
-    await asker.hears(
-      "presence",
-      (e) => e["type"] === "available" && String(e["sender"]).startsWith(`${asked.jid}/`),
-    );
-  }
 }
 
 const entry = (title: string): string =>

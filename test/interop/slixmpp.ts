@@ -3,7 +3,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { createInterface } from "node:readline";
 
 /** A safety net only: what is awaited comes in milliseconds. */
-const deadline = 60_000;
+const deadline = 15_000;
 
 export interface ActorEvent {
   readonly event: string;
@@ -13,6 +13,8 @@ export interface ActorEvent {
 export interface SlixmppOptions {
   readonly jid: string;
   readonly password: string;
+  /** The server's address; loopback, where it is left out. */
+  readonly host?: string;
   readonly port: number;
   readonly security: "starttls" | "direct";
   /** PEM file of the certificate to trust. */
@@ -35,7 +37,7 @@ export class SlixmppActor implements AsyncDisposable {
     this.jid = options.jid;
     const script = new URL("../../../test/interop/slixmpp_actor.py", import.meta.url).pathname;
     const { jid, password, port, security, ca, mechanism = "any", interests = [] } = options;
-    const login = [jid, password, "127.0.0.1", String(port), security, ca, mechanism];
+    const login = [jid, password, options.host ?? "127.0.0.1", String(port), security, ca, mechanism];
     this.#child = spawn("/usr/bin/python3", [script, ...login, ...interests]);
     this.#child.stderr.on("data", (chunk: Buffer) => (this.#errors += chunk.toString()));
     createInterface(this.#child.stdout).on("line", (line) => {
@@ -68,6 +70,11 @@ export class SlixmppActor implements AsyncDisposable {
     }
   }
 
+  /** Whether such an event came and was not taken yet. */
+  hasHeard(event: string, fits: (e: ActorEvent) => boolean): boolean {
+    return this.#events.some((e) => e.event === event && fits(e));
+  }
+
   /** Has the client do something and gives back its answer; a stanza error is thrown with its condition. */
   async does(action: string, fields: Record<string, unknown> = {}): Promise<ActorEvent> {
     const command = (this.#commands += 1);
@@ -88,5 +95,21 @@ export class SlixmppActor implements AsyncDisposable {
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), 5000);
     await gone;
     clearTimeout(timer);
+  }
+}
+
+/** Each asks the other for presence, and each allows it. */
+export async function befriend(one: SlixmppActor, other: SlixmppActor): Promise<void> {
+  for (const [asker, asked] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    await asker.does("presence", { to: asked.jid, type: "subscribe" });
+    await asked.hears("presence", (e) => e["type"] === "subscribe");
+    await asked.does("presence", { to: asker.jid, type: "subscribed" });
+    await asker.hears(
+      "presence",
+      (e) => e["type"] === "available" && String(e["sender"]).startsWith(`${asked.jid}/`),
+    );
   }
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { stringify } from "smol-toml";
 import type { ConfigInput } from "../../src/config.ts";
 import { Actor, type Role } from "./actor.ts";
-import { certificateFor } from "./certificate.ts";
+import { certificateFor, type Certificate } from "./certificate.ts";
 import { connect, type StreamOptions } from "./stream.ts";
 
 export interface Outcome {
@@ -19,20 +19,31 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-const domain = "pipit.test";
+const defaultDomain = "pipit.test";
 const program = (name: string): string => fileURLToPath(new URL(`../../src/${name}.js`, import.meta.url));
 
-/** What the greeting says of each listener. */
+/** What the greeting says of each listener, and what it says last of all that it always says. */
 const announced = {
-  c2s: /port (\d+) \(STARTTLS\)/,
-  c2sTls: /port (\d+) \(direct TLS\)/,
+  c2s: /chat .*port (\d+) \(STARTTLS\)/,
+  c2sTls: /chat .*port (\d+) \(direct TLS\)/,
+  s2s: /servers .*port (\d+) \(STARTTLS\)/,
+  s2sTls: /servers .*port (\d+) \(direct TLS\)/,
   http: /web .*port (\d+)\)/,
 };
+const greeted = /^ {2}data .+$/m;
 
-/** Writes the settings and starts the program; resolves when it has said where it can be reached. */
-export async function spawnNode(t: TestContext, settings: ConfigInput = {}): Promise<NodeProcess> {
+/**
+ * Writes the settings and starts the program; resolves when it has said where it can be reached. Its certificate is
+ * self-signed where none is given.
+ */
+export async function spawnNode(
+  t: TestContext,
+  settings: ConfigInput = {},
+  certificate?: Certificate,
+): Promise<NodeProcess> {
   const folder = await mkdtemp(join(tmpdir(), "pipit-"));
-  const { cert, key } = await certificateFor(domain);
+  const { domain = defaultDomain } = settings;
+  const { cert, key } = certificate ?? (await certificateFor(domain));
   await writeFile(join(folder, "cert.pem"), cert);
   await writeFile(join(folder, "key.pem"), key);
   const { listen, ...others } = settings;
@@ -43,7 +54,7 @@ export async function spawnNode(t: TestContext, settings: ConfigInput = {}): Pro
     ...others,
   };
   await writeFile(join(folder, "pipit.toml"), stringify(config));
-  const node = new NodeProcess(folder, cert);
+  const node = new NodeProcess(domain, folder, cert);
   t.after(async () => {
     await node.stops("SIGKILL");
     await rm(folder, { recursive: true, force: true });
@@ -53,16 +64,18 @@ export async function spawnNode(t: TestContext, settings: ConfigInput = {}): Pro
 }
 
 export class NodeProcess {
-  readonly domain = domain;
+  readonly domain: string;
   readonly folder: string;
   /** PEM: what clients trust. */
   readonly certificate: string;
-  ports = { c2s: 0, c2sTls: 0, http: 0 };
+  /** 0 is one that it does not listen on. */
+  ports = { c2s: 0, c2sTls: 0, s2s: 0, s2sTls: 0, http: 0 };
   /** All that it printed since it started, logs included. */
   output = "";
   #child: ChildProcess | undefined;
 
-  constructor(folder: string, certificate: string) {
+  constructor(domain: string, folder: string, certificate: string) {
+    this.domain = domain;
     this.folder = folder;
     this.certificate = certificate;
   }
@@ -75,15 +88,22 @@ export class NodeProcess {
     const reached = new Promise<void>((resolve, reject) => {
       const read = (chunk: Buffer): void => {
         this.output += chunk.toString();
-        if (Object.values(announced).every((port) => port.test(this.output))) resolve();
+        if (greeted.test(this.output)) resolve();
       };
       child.stdout.on("data", read);
       child.stderr.on("data", read);
       child.once("exit", () => reject(new Error(`the node ended:\n${this.output}`)));
     });
     await reached;
-    const portOf = (what: keyof typeof announced): number => Number(announced[what].exec(this.output)![1]);
-    this.ports = { c2s: portOf("c2s"), c2sTls: portOf("c2sTls"), http: portOf("http") };
+    const portOf = (what: keyof typeof announced): number =>
+      Number(announced[what].exec(this.output)?.[1] ?? 0);
+    this.ports = {
+      c2s: portOf("c2s"),
+      c2sTls: portOf("c2sTls"),
+      s2s: portOf("s2s"),
+      s2sTls: portOf("s2sTls"),
+      http: portOf("http"),
+    };
   }
 
   /** Ends it, if it runs; its exit code, or `null` where the signal ended it. */
@@ -122,6 +142,7 @@ export class NodeProcess {
   async login(name: string, role: Role & { readonly password: string }): Promise<Actor> {
     const tls = role.tls === "starttls" ? "none" : "direct";
     const port = tls === "direct" ? this.ports.c2sTls : this.ports.c2s;
+    const { domain } = this;
     const options: StreamOptions = { domain, port, tls, ca: this.certificate };
     const settle = (): Promise<void> => actor.pings();
     const actor: Actor = new Actor(await connect(options), options, `${name}@${domain}`, settle);

@@ -1,0 +1,44 @@
+/** What a test asks of a server, whoever made it: where it is to live, and where it can be reached. */
+import type { TestContext } from "node:test";
+import type { Certificate } from "../../support/certificate.ts";
+
+/** How two servers are to speak with each other. */
+export interface Mode {
+  /** Certificates of an authority that both trust, or dialback because nobody trusts any. */
+  readonly proof: "certificate" | "dialback";
+  readonly transport: "starttls" | "direct";
+  /** Where it can be told (Prosody): stanzas in both directions on one stream. */
+  readonly bidi: boolean;
+  readonly family: "IPv4" | "IPv6";
+}
+
+/** Everything a server is told. */
+export interface Place {
+  readonly domain: string;
+  /** The loopback address it listens on. */
+  readonly host: string;
+  /** `address:port` of the DNS server. */
+  readonly dns: string;
+  readonly mode: Mode;
+  readonly certificate: Certificate;
+  /** PEM: the authority it trusts. */
+  readonly ca: string;
+  /** Who has an account, all with the same password. */
+  readonly people: readonly string[];
+}
+
+export interface Server {
+  /** Its name in messages of tests. */
+  readonly name: string;
+  readonly ports: { readonly c2s: number; readonly s2s: number; readonly s2sTls: number };
+  /** Whether it asks the test's DNS server for addresses, too. ejabberd asks the C library, which no test can tell. */
+  readonly asksForAddresses: boolean;
+  /** All that it printed so far. */
+  output(): string;
+  /** What it printed shows that this mode was spoken with that domain; the pattern of each proof that there must be. */
+  proofs(mode: Mode, other: string): readonly RegExp[];
+}
+
+export type StartServer = (t: TestContext, place: Place) => Promise<Server>;
+
+export const password = "correct horse";
