@@ -15,9 +15,6 @@ import { parseJid } from "../../src/xmpp/jid.ts";
 import { attr, type Element } from "../../src/xmpp/xml.ts";
 import { readElement } from "./reader.ts";
 
-/** Turns of the event loop in which whatever was begun must have come to its end. */
-const patience = 5_000;
-
 /** Time that stands still until it is moved. */
 export class ManualClock implements Clock {
   #now = Date.UTC(2026, 6, 1, 9);
@@ -179,15 +176,6 @@ export class Desk {
     await this.send(
       `<message from='juliet@capulet.example/balcony' to='${to}' type='chat' id='${body}'><body>${body}</body></message>`,
     );
-  }
-
-  /** Waits until a condition holds. */
-  async until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-    for (let turn = 0; turn < patience; turn += 1) {
-      if (await holds()) return;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    throw new Error(`it never happened: ${what}`);
   }
 
   /** Waits until all is at rest: nothing is read, written or handed on. */

@@ -5,6 +5,7 @@ import { NS } from "../../src/xmpp/ns.ts";
 import { errorCondition } from "../../src/xmpp/stanza.ts";
 import { attr, childText } from "../../src/xmpp/xml.ts";
 import { openDesk, unreachable } from "../support/federation.ts";
+import { until } from "../support/until.ts";
 
 const montague = "montague.example";
 const second = 1_000;
@@ -25,7 +26,7 @@ test("a message is on disk when send resolves, whether or not its domain can be 
   assert.equal(await desk.waiting(), 1);
   const link = desk.links(montague);
   await desk.start();
-  await desk.until(async () => (await desk.waiting()) === 0, "the message leaves the queue");
+  await until(async () => (await desk.waiting()) === 0, "the message leaves the queue");
   assert.deepEqual(link.said, ["Hist!"]);
 });
 
@@ -37,19 +38,19 @@ test("what waits is sent in order, and leaves the disk only once the peer has it
   assert.deepEqual(link.said, numbers(20));
   assert.equal(await desk.waiting(), 20);
   link.takes(15);
-  await desk.until(async () => (await desk.waiting()) === 5, "what was taken is removed");
+  await until(async () => (await desk.waiting()) === 5, "what was taken is removed");
 });
 
 test("a link that breaks: what the peer has not taken is sent again in order, and nothing else", async (t) => {
   const desk = await openDesk(t);
   const first = desk.links(montague, { willing: false });
   const sending = numbers(1_000).map((body) => desk.says(body));
-  await desk.until(() => first.sent.length >= 300, "a part is on its way");
+  await until(() => first.sent.length >= 300, "a part is on its way");
   first.takes(250);
   const next = desk.links(montague);
   first.breaks();
   await Promise.all(sending);
-  await desk.until(async () => (await desk.waiting()) === 0, "everything arrives");
+  await until(async () => (await desk.waiting()) === 0, "everything arrives");
   assert.deepEqual(first.said.slice(0, 250), numbers(250));
   assert.deepEqual(next.said, numbers(1_000).slice(250));
 });
@@ -63,7 +64,7 @@ test("SIGKILL: what was acknowledged to its sender and not taken is sent after t
   await desk.settle();
   const next = desk.links(montague);
   await desk.crashes();
-  await desk.until(async () => (await desk.waiting()) === 0, "the rest is sent");
+  await until(async () => (await desk.waiting()) === 0, "the rest is sent");
   assert.deepEqual(next.said, numbers(10).slice(4));
 });
 
@@ -194,7 +195,7 @@ test("a request to change something is not sent twice when a link breaks, others
   await desk.settle();
   const next = desk.links(montague);
   link.breaks();
-  await desk.until(() => next.sent.length > 0, "the rest is sent again");
+  await until(() => next.sent.length > 0, "the rest is sent again");
   await desk.settle();
   assert.deepEqual(next.said, ["get"]);
   assert.deepEqual(
@@ -208,7 +209,7 @@ test("what is larger than the peer takes comes back with policy-violation, and t
   const link = desk.links(montague, { maxStanzaBytes: 10_000 });
   await desk.says("x".repeat(10_000));
   await desk.says("small");
-  await desk.until(async () => (await desk.waiting()) === 0, "the queue is empty");
+  await until(async () => (await desk.waiting()) === 0, "the queue is empty");
   assert.deepEqual(link.said, ["small"]);
   assert.deepEqual(desk.returned.map(errorCondition), ["policy-violation"]);
 });
@@ -244,7 +245,7 @@ test("a denied domain: the sender is told not-allowed, and nothing is queued or 
   desk.policy.set({ deny: [] });
   const link = desk.links(montague);
   await desk.says("Hist!");
-  await desk.until(() => link.sent.length === 1, "it is allowed again");
+  await until(() => link.sent.length === 1, "it is allowed again");
 });
 
 test("what waits for a domain that becomes denied comes back with not-allowed", async (t) => {
@@ -275,7 +276,7 @@ test("a domain that shows itself is tried at once", async (t) => {
   await desk.advance(2 * day);
   const link = desk.links(montague);
   desk.federation.seen("capulet.example", montague);
-  await desk.until(() => link.sent.length === 1, "the news is sent");
+  await until(() => link.sent.length === 1, "the news is sent");
 });
 
 test("thousands of dead domains delay nobody, and few of them are in memory", async (t) => {
@@ -283,21 +284,21 @@ test("thousands of dead domains delay nobody, and few of them are in memory", as
   const dead = numbers(3_000).map((index) => `dead${index}.example`);
   for (const domain of dead) desk.answers.set(domain, unreachable());
   await Promise.all(dead.map((domain) => desk.send(event("1", "news", `romeo@${domain}`))));
-  await desk.until(() => desk.dialled.length === dead.length, "each is tried once");
+  await until(() => desk.dialled.length === dead.length, "each is tried once");
   // From now on they say nothing at all, which takes a place for as long as the dial lasts.
   for (const domain of dead) desk.answers.set(domain, "silence");
   await desk.advance(minute);
   assert(desk.dialled.length - dead.length < 100, "not all at once");
   const link = desk.links(montague);
   await desk.says("Hist!");
-  await desk.until(() => link.sent.length === 1, "who lives is not kept waiting");
+  await until(() => link.sent.length === 1, "who lives is not kept waiting");
 });
 
 test("a thousand followers at one domain: one transaction, and each gets their own", async (t) => {
   const desk = await openDesk(t);
   const link = desk.links(montague);
   await Promise.all(numbers(1_000).map((index) => desk.send(event("1", "news", `fan${index}@${montague}`))));
-  await desk.until(async () => (await desk.waiting()) === 0, "all are told");
+  await until(async () => (await desk.waiting()) === 0, "all are told");
   assert.deepEqual(
     link.sent.map((text) => / to="(.*?)@/.exec(text)?.[1]),
     numbers(1_000).map((index) => `fan${index}`),
