@@ -103,7 +103,8 @@ function discard(socket: Socket): void {
   socket.destroy();
 }
 
-const placeOf = ({ name, host, port }: S2sTarget): string =>
+/** A target, for logs. */
+export const placeOf = ({ name, host, port }: S2sTarget): string =>
   name === host ? `${host} port ${port}` : `${name} (${host}) port ${port}`;
 
 const words: Readonly<Record<string, string>> = {
@@ -115,4 +116,6 @@ const words: Readonly<Record<string, string>> = {
   ETIMEDOUT: "no answer",
 };
 
-const inWords = ({ code, message }: NodeJS.ErrnoException): string => words[code ?? ""] ?? code ?? message;
+/** What a connection broke by, for logs. */
+export const inWords = ({ code, message }: NodeJS.ErrnoException): string =>
+  words[code ?? ""] ?? code ?? message;

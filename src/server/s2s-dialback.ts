@@ -32,6 +32,8 @@ export interface DialbackStream {
   /** The id that the answering side gave it. */
   readonly id: string;
   readonly isOpen: boolean;
+  /** Whether the peer may send stanzas on it. */
+  readonly hears: boolean;
   readonly trust: PeerTrust;
   /** The domains that the peer is known to speak for. */
   readonly speaks: ReadonlySet<string>;
@@ -55,21 +57,22 @@ export class Dialback {
     this.#stream = stream;
   }
 
-  /** Tells the peer that we speak for a domain, too; what it says to that, as in `verdictOf`. */
-  claim(local: string, remote: string): Promise<string> {
+  /**
+   * Tells the peer that we speak for a domain, too. `answered` is told what it says, as in `verdictOf`, before anything
+   * that comes after it is looked at.
+   */
+  claim(local: string, remote: string, answered: (verdict: string) => void): void {
     const { secret } = this.#context;
     const pair = pairOf(local, remote);
+    this.#asked.get(pair)?.("conflict");
+    this.#asked.set(pair, answered);
     const key = dialbackKey({
       secret,
       receiving: remote,
       originating: local,
       streamId: this.#stream.id,
     });
-    return new Promise((resolve) => {
-      this.#asked.get(pair)?.("conflict");
-      this.#asked.set(pair, resolve);
-      this.#stream.say(dialbackElement("result", { from: local, to: remote }, key));
-    });
+    this.#stream.say(dialbackElement("result", { from: local, to: remote }, key));
   }
 
   /** The stream has ended: no claim is answered any more. */
@@ -88,6 +91,8 @@ export class Dialback {
       // §3.1: what was not asked here is not answered here. Who asks reads the answer itself.
       if (type === undefined) this.#vouch(element, from, to);
     } else if (element.name === "result") {
+      // XEP-0288: only with bidi does the peer have anything to say on a stream of ours.
+      if (type === undefined && !this.#stream.hears) throw new StreamError("unsupported-stanza-type");
       if (type === undefined) this.#judge(text(element).trim(), from, to);
       else this.#answered(verdictOf(element, type), from, to);
     } else throw new StreamError("unsupported-stanza-type");

@@ -62,6 +62,10 @@ export class Exchange implements OpenLink, DialbackStream {
     return this.#stream.isOpen;
   }
 
+  get hears(): boolean {
+    return !this.#initiated || this.bidi;
+  }
+
   get waiting(): number {
     return this.#delivery.waiting;
   }
@@ -113,7 +117,8 @@ export class Exchange implements OpenLink, DialbackStream {
       if (!this.#context.flows.enter(remote, this.#initiated)) return false;
       this.speaks.add(remote);
       this.#believed?.(remote);
-      if (!this.#initiated) this.#context.seen?.(local, remote);
+      // With bidi it is of use only once the peer knows that it is believed.
+      if (!this.#initiated && !this.bidi) this.#context.seen?.(local, remote);
     }
     this.#stream.limits = limitsAfterAuthentication;
     if (this.bidi && !this.#initiated) {
@@ -125,10 +130,11 @@ export class Exchange implements OpenLink, DialbackStream {
   }
 
   announce(): void {
-    const { links, onLink } = this.#context;
+    const { links, onLink, seen } = this.#context;
     if (this.#pairs.size === 0 || links.has(this)) return;
     links.add(this);
     onLink(this);
+    for (const { local, remote } of this.#pairs.values()) seen?.(local, remote);
   }
 
   /** The peer believes that we speak for a domain of ours. */
@@ -137,20 +143,20 @@ export class Exchange implements OpenLink, DialbackStream {
     this.#context.links.add(this);
   }
 
-  async prove(local: string, remote: string): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve("late"), this.#context.timing.negotiation).unref();
+  prove(local: string, remote: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      const late = setTimeout(() => resolve(false), this.#context.timing.negotiation).unref();
+      this.claim(local, remote, (verdict) => {
+        clearTimeout(late);
+        if (verdict === "valid") this.believed(local, remote);
+        resolve(verdict === "valid");
+      });
     });
-    const verdict = await Promise.race([this.claim(local, remote), late]);
-    clearTimeout(timer);
-    if (verdict !== "valid" || !this.isOpen) return false;
-    this.believed(local, remote);
-    return true;
   }
 
-  claim(local: string, remote: string): Promise<string> {
-    return this.#dialback.claim(local, remote);
+  /** Claims a domain; what the peer says to that, before anything that comes after it is looked at. */
+  claim(local: string, remote: string, answered: (verdict: string) => void): void {
+    this.#dialback.claim(local, remote, answered);
   }
 
   /** Whether the peer acknowledges what it has (XEP-0198). */

@@ -17,6 +17,7 @@ import { checkPeerHeader, peerHeader } from "./header.ts";
 import { identifies, type PeerTrust } from "./s2s-certificate.ts";
 import type { S2sContext } from "./s2s-context.ts";
 import { dialbackElement, verdictOf, type Claim, type Verdict } from "./s2s-dialback.ts";
+import { inWords, placeOf } from "./s2s-dial.ts";
 import type { S2sTarget } from "./s2s-discovery.ts";
 import { Exchange } from "./s2s-exchange.ts";
 import { bidiRequest, featuresIn, streamCondition, type PeerFeatures } from "./s2s-features.ts";
@@ -102,7 +103,7 @@ export class OutgoingStream implements StreamHandler, Member {
     if (this.#phase.name === "open") return this.#phase.exchange.sweep(now, quiet);
     const { negotiation } = this.#context.timing;
     if (this.#stream.isOpen && now - this.#attempt.since >= negotiation)
-      this.#fail("remote-server-timeout", `did not answer in time while ${stages[this.#phase.name]}`);
+      this.#fail("remote-server-timeout", `it did not answer in time while ${stages[this.#phase.name]}`);
   }
 
   header(): string {
@@ -138,7 +139,7 @@ export class OutgoingStream implements StreamHandler, Member {
     const features = xmlns === NS.stream && name === "features" ? featuresIn(element) : undefined;
     if (phase.name === "plain" && features) return this.#askForTls(features);
     if (phase.name === "starttls" && xmlns === NS.tls) {
-      return name === "proceed" ? this.#secure() : this.#giveUp("refuses TLS");
+      return name === "proceed" ? this.#secure() : this.#giveUp("it refuses TLS");
     }
     if (!("exchange" in phase)) throw new StreamError("unsupported-stanza-type");
     const { exchange } = phase;
@@ -168,9 +169,8 @@ export class OutgoingStream implements StreamHandler, Member {
   }
 
   ended(): void {
-    const { fault } = this.#stream;
-    const how = fault ? `failed (${fault.message})` : "ended the connection";
-    this.#settle(this.#fault("remote-server-timeout", `${how} while ${stages[this.#phase.name]}`, true));
+    const what = `${howEnded(this.#stream.fault)} while ${stages[this.#phase.name]}`;
+    this.#settle(this.#fault("remote-server-timeout", what, true));
     if (this.#phase.name === "open")
       this.#context.log.info({ domain: this.#attempt.remote }, "a stream to a server ended");
   }
@@ -185,7 +185,7 @@ export class OutgoingStream implements StreamHandler, Member {
   }
 
   #askForTls({ startTls }: PeerFeatures): void {
-    if (!startTls) return this.#giveUp("offers no TLS");
+    if (!startTls) return this.#giveUp("it offers no TLS");
     this.#phase = { name: "starttls" };
     this.#stream.send(xml("starttls", { xmlns: NS.tls }));
   }
@@ -202,8 +202,8 @@ export class OutgoingStream implements StreamHandler, Member {
   /** Why the peer cannot be believed to be the server of the domain (RFC 6120 §13.7.2). */
   #faultOf({ valid, reason, certificate }: PeerTrust): string | undefined {
     const { remote } = this.#attempt;
-    if (!valid || !certificate) return `has no valid certificate: it ${reason ?? "was not presented"}`;
-    return identifies(certificate, remote) ? undefined : `has a certificate that is not for ${remote}`;
+    if (!valid || !certificate) return `its certificate ${reason ?? "was not presented"}`;
+    return identifies(certificate, remote) ? undefined : `its certificate is not for ${remote}`;
   }
 
   #prove(exchange: Exchange, features: PeerFeatures): void {
@@ -238,12 +238,12 @@ export class OutgoingStream implements StreamHandler, Member {
   #claim(exchange: Exchange, features: PeerFeatures): void {
     const { local, remote } = this.#attempt;
     this.#phase = { name: "dialback", exchange };
-    void exchange.claim(local, remote).then((verdict) => {
+    exchange.claim(local, remote, (verdict) => {
       if (!this.#stream.isOpen) return;
       if (verdict === "valid") return this.#proven(exchange, features);
       const condition = verdict === "invalid" ? "internal-server-error" : "remote-server-timeout";
       const wants = features.external ? "" : "; perhaps it does not trust our certificate";
-      this.#fail(condition, `does not believe that we are ${local} (${verdict})${wants}`);
+      this.#fail(condition, `it does not believe that we are ${local} (${verdict})${wants}`);
     });
   }
 
@@ -284,18 +284,17 @@ export class OutgoingStream implements StreamHandler, Member {
     switch (condition) {
       case "host-unknown":
       case "host-gone":
-        return this.#fail("remote-server-not-found", `does not serve ${this.#attempt.remote} (${told})`);
+        return this.#fail("remote-server-not-found", `it does not serve ${this.#attempt.remote} (${told})`);
       case "policy-violation":
       case "not-authorized":
-        return this.#fail("not-allowed", `does not let us in (${told})`);
+        return this.#fail("not-allowed", `it does not let us in (${told})`);
       default:
-        return this.#giveUp(`ended the stream (${told})`);
+        return this.#giveUp(`it ended the stream (${told})`);
     }
   }
 
   #fault(condition: StanzaCondition, what: string, elsewhere: boolean): S2sError {
-    const { name, host, port } = this.#attempt.target;
-    const reason = `${name} (${host.includes(":") ? `[${host}]` : host}:${port}) ${what}`;
+    const reason = `${placeOf(this.#attempt.target)}: ${what}`;
     return elsewhere ? new ConnectionFault(condition, reason) : new S2sError(condition, reason);
   }
 
@@ -316,6 +315,11 @@ export class OutgoingStream implements StreamHandler, Member {
     this.#settled = true;
     this.#attempt.reject(error);
   }
+}
+
+function howEnded(fault: Error | undefined): string {
+  if (!fault) return "it ended the connection";
+  return fault instanceof StreamError ? `it could not be understood (${fault.message})` : inWords(fault);
 }
 
 /** XEP-0220 §3.1: only what was asked here, word for word. */

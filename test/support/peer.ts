@@ -1,5 +1,5 @@
 /** Another server as a script: it dials or is dialled, and speaks wire XML over TLS, by no rules but the test's. */
-import { EventEmitter, on, once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { TLSSocket, type ConnectionOptions } from "node:tls";
 import { NS } from "../../src/xmpp/ns.ts";
@@ -7,6 +7,30 @@ import type { Element } from "../../src/xmpp/xml.ts";
 import type { S2sTarget } from "../../src/server/s2s-discovery.ts";
 import type { Certificate } from "./certificate.ts";
 import { ClientStream, streamHeader } from "./stream.ts";
+
+/** A safety net only, for a machine that is busy with other things: nothing that passes ever waits for it. */
+const patience = 20_000;
+
+/** Things that arrive one after the other, and who waits for the next. */
+export class Arrivals<T> {
+  readonly #items: T[] = [];
+  readonly #bell = new EventEmitter();
+
+  get count(): number {
+    return this.#items.length;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+    this.#bell.emit("item");
+  }
+
+  async next(): Promise<T> {
+    while (this.#items.length === 0)
+      await once(this.#bell, "item", { signal: AbortSignal.timeout(patience) });
+    return this.#items.shift()!;
+  }
+}
 
 type Attributes = Record<string, string | undefined>;
 
@@ -76,18 +100,21 @@ export class PeerStream extends ClientStream {
     return (await this.meets()).features;
   }
 
-  /** Waits for a header as the one who was dialled, and answers it; `features` is what is offered. */
+  /** Waits for a header as the one who was dialled, and answers it, with what is offered. */
   async welcomes(features = "", attrs: Attributes = {}): Promise<Record<string, string>> {
-    this.expectsHeader();
-    const header = await this.receivesHeader();
-    this.presents(features, attrs, header["from"]);
+    const header = await this.greets(attrs);
+    this.raw(`<stream:features>${features}</stream:features>`);
     return header;
   }
 
-  presents(features: string, attrs: Attributes, to: string | undefined): void {
-    const { domain } = this.#peer;
-    const all = { xmlns: NS.server, "xmlns:db": NS.dialback, from: domain, to, id: newId(), ...attrs };
-    this.raw(`${streamHeader(all)}<stream:features>${features}</stream:features>`);
+  /** The same up to the features. */
+  async greets(attrs: Attributes = {}): Promise<Record<string, string>> {
+    this.expectsHeader();
+    const header = await this.receivesHeader();
+    const { domain: from } = this.#peer;
+    const own = { xmlns: NS.server, "xmlns:db": NS.dialback, from, to: header["from"], id: newId() };
+    this.raw(streamHeader({ ...own, ...attrs }));
+    return header;
   }
 
   /** STARTTLS as the one who was dialled, up to the end of the handshake. */
@@ -126,12 +153,12 @@ export class Peer {
   readonly options: PeerOptions;
   readonly #server: Server;
   readonly #streams: PeerStream[] = [];
-  readonly #arrivals: AsyncIterator<[Socket]>;
+  readonly #arrivals = new Arrivals<Socket>();
 
   private constructor(options: PeerOptions, server: Server) {
     this.options = options;
     this.#server = server;
-    this.#arrivals = on(server, "connection") as AsyncIterator<[Socket]>;
+    server.on("connection", (socket) => this.#arrivals.push(socket));
   }
 
   /** A peer that listens on a loopback address. */
@@ -156,8 +183,7 @@ export class Peer {
 
   /** The next connection that is opened to it. */
   async accepts(): Promise<PeerStream> {
-    const { value } = (await this.#arrivals.next()) as { value: [Socket] };
-    return this.#keep(value[0]);
+    return this.#keep(await this.#arrivals.next());
   }
 
   async close(): Promise<void> {
@@ -169,29 +195,5 @@ export class Peer {
     const stream = new PeerStream(socket, this.options);
     this.#streams.push(stream);
     return stream;
-  }
-}
-
-/** A safety net only, for a machine that is busy with other things: nothing that passes ever waits for it. */
-const patience = 20_000;
-
-/** Things that arrive one after the other, and who waits for the next. */
-export class Arrivals<T> {
-  readonly #items: T[] = [];
-  readonly #bell = new EventEmitter();
-
-  get count(): number {
-    return this.#items.length;
-  }
-
-  push(item: T): void {
-    this.#items.push(item);
-    this.#bell.emit("item");
-  }
-
-  async next(): Promise<T> {
-    while (this.#items.length === 0)
-      await once(this.#bell, "item", { signal: AbortSignal.timeout(patience) });
-    return this.#items.shift()!;
   }
 }

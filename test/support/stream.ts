@@ -55,6 +55,11 @@ export class ClientStream {
     return this.#socketClosed;
   }
 
+  /** Whether the other side has ended the stream. */
+  get ended(): boolean {
+    return this.#streamClosed;
+  }
+
   /** Writes whatever it is, as it is. */
   raw(text: string | Uint8Array): void {
     this.socket.write(text);
