@@ -28,15 +28,35 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0157": { title: "Contact Addresses for XMPP Services", version: "1.1.1", maturity: "Active" },
   "0160": { title: "Best Practices for Handling Offline Messages", version: "1.0.1", maturity: "Active" },
   "0163": { title: "Personal Eventing Protocol", version: "1.2.2", maturity: "Stable" },
+  "0178": {
+    title: "Best Practices for Use of SASL EXTERNAL with Certificates",
+    version: "1.2",
+    maturity: "Active",
+    note: "between servers",
+  },
+  "0185": { title: "Dialback Key Generation and Validation", version: "1.0", maturity: "Active" },
+  "0198": {
+    title: "Stream Management",
+    version: "1.6.3",
+    maturity: "Stable",
+    note: "between servers; no resumption",
+  },
   "0199": { title: "XMPP Ping", version: "2.0.1", maturity: "Final" },
   "0202": { title: "Entity Time", version: "2.0", maturity: "Final" },
   "0203": { title: "Delayed Delivery", version: "2.0", maturity: "Final" },
+  "0220": {
+    title: "Server Dialback",
+    version: "1.1.1",
+    maturity: "Stable",
+    note: "over TLS; one remote domain a stream that we open",
+  },
   "0277": {
     title: "Microblogging over XMPP",
     version: "0.6.5",
     maturity: "Deferred",
     note: "no comments, no repeats",
   },
+  "0288": { title: "Bidirectional Server-to-Server Connections", version: "1.0.1", maturity: "Stable" },
   "0308": {
     title: "Last Message Correction",
     version: "1.2.1",
@@ -62,5 +82,11 @@ export const xeps: Readonly<Record<string, Xep>> = {
     version: "0.2.1",
     maturity: "Experimental",
     note: "posts; no attachments, no comments",
+  },
+  "0478": {
+    title: "Stream Limits Advertisement",
+    version: "0.2.0",
+    maturity: "Experimental",
+    note: "between servers",
   },
 };

@@ -1,6 +1,6 @@
 /**
- * What is sent on a stream between servers is pending until the peer has it: it is asked by XEP-0198 where it knows
- * that, else by a ping (XEP-0199) behind what was sent, whose answer may come on another stream.
+ * XEP-0198, XEP-0199: what is sent on a stream between servers is pending until the peer has it. Where it does not count
+ * stanzas, a ping is sent behind them; its answer may come on another stream.
  */
 import { StreamError } from "../xmpp/errors.ts";
 import { newId } from "../xmpp/id.ts";

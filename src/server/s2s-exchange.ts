@@ -108,7 +108,10 @@ export class Exchange implements OpenLink, DialbackStream {
     if (xmlns === NS.streamManagement) return this.#manage(element);
     if (xmlns !== NS.stream || element.name !== "error") throw new StreamError("unsupported-stanza-type");
     const { condition, text } = streamCondition(element);
-    this.#context.log.info({ domains: this.#domains(), condition, text }, "a server ended its stream");
+    const domains = this.#domains();
+    // Strangers do not fill the log.
+    const level = domains.length > 0 ? "info" : "debug";
+    this.#context.log[level]({ domains, condition, text }, "a server ended its stream");
     this.close();
   }
 

@@ -1,4 +1,4 @@
-/** What is negotiated on a stream between servers: dialback errors, bidi, stream management, limits. */
+/** XEP-0288, XEP-0478, and whatever else is offered on a stream between servers. */
 import { limitsAfterAuthentication } from "../xmpp/parser.ts";
 import { NS } from "../xmpp/ns.ts";
 import { child, children, childText, text, xml, type Element } from "../xmpp/xml.ts";

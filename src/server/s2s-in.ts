@@ -1,6 +1,6 @@
 /**
- * A stream that another server opened to us: TLS, then proof of who speaks, by certificate (RFC 6120 §6, XEP-0178 §3)
- * or by dialback. What comes after is the exchange's.
+ * RFC 6120, XEP-0178: a stream that another server opened to us. First TLS, then proof of who speaks, by certificate or
+ * by dialback; what comes after is the exchange's.
  */
 import type { Socket } from "node:net";
 import { SaslError, StreamError } from "../xmpp/errors.ts";
