@@ -161,12 +161,13 @@ export class Follows {
   }
 
   /**
-   * A domain is connected, or (all of them) this node is: what waits for it is tried. Gaps are looked for where there
-   * may be some: `again`, it could not be reached for a while.
+   * A domain is connected, or (all of them) this node is: what waits for it is tried, and after a pause gaps are looked
+   * for; `again`: it could not be reached for a while, so there may be some.
    */
-  async hasten(domain: string | undefined, again: boolean): Promise<void> {
-    const now = this.#now();
-    await this.#rows.hasten(domain, now, new Date(now.getTime() - (again ? 0 : freshFor)));
+  async hasten(domain: string | undefined, again: boolean, pause = 0): Promise<void> {
+    const now = this.#now().getTime();
+    await this.#rows.hasten(domain, new Date(now));
+    await this.#rows.compare(domain, new Date(now + pause), new Date(now - (again ? 0 : freshFor)));
     await this.attend();
   }
 

@@ -15,6 +15,8 @@ import { toldMessage } from "./follow-message.ts";
 const interval = 30_000;
 /** Until the ports are open, after the start. */
 const startDelay = 1_000;
+/** What a server has kept for us comes first, and in order; what it has not is looked for after that. */
+const gapDelay = 60_000;
 /** Items that are fetched at once; what is beyond comes with the next comparison. */
 const maxFetches = 200;
 
@@ -23,7 +25,7 @@ export default defineModule({
   setup: ({ config, follows, log, router, sessions, timeline }) => {
     const failed = (error: unknown): void =>
       log.error({ err: error }, "those whom people follow could not be looked after");
-    const first = setTimeout(() => void follows.hasten(undefined, true).catch(failed), startDelay);
+    const first = setTimeout(() => void follows.hasten(undefined, true, gapDelay).catch(failed), startDelay);
     const timer = setInterval(() => void follows.attend().catch(failed), interval);
     first.unref();
     timer.unref();
@@ -111,7 +113,7 @@ export default defineModule({
         "roster.changed": ({ account, item: { jid, subscription } }) => {
           if (subscription === "to" || subscription === "both") later(follows.admitted(account, jid));
         },
-        "domain.connected": ({ domain, again }) => later(follows.hasten(domain, again)),
+        "domain.connected": ({ domain, again }) => later(follows.hasten(domain, again, gapDelay)),
       },
     };
   },

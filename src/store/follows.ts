@@ -84,18 +84,33 @@ export const followStore = (store: Store) => {
           .where(and(eq(follows.domain, domain), lte(follows.nextAt, now)));
       }),
 
-    /** Makes those at a domain due that wait for it, or were not compared since a time. `undefined`: all domains. */
-    hasten: (domain: string | undefined, now: Date, checkedBefore: Date): Promise<void> =>
+    /** Makes those due, at a domain or everywhere, that wait for an answer. */
+    hasten: (domain: string | undefined, now: Date): Promise<void> =>
       store.transaction(async ({ db }) => {
-        const waits = or(
-          ne(follows.state, "subscribed"),
-          isNull(follows.checkedAt),
-          lt(follows.checkedAt, checkedBefore),
-        );
         await db
           .update(follows)
           .set({ nextAt: now })
-          .where(and(domain === undefined ? undefined : eq(follows.domain, domain), waits));
+          .where(
+            and(
+              domain === undefined ? undefined : eq(follows.domain, domain),
+              ne(follows.state, "subscribed"),
+            ),
+          );
+      }),
+
+    /** Has those compared at that time or before that were not since another. */
+    compare: (domain: string | undefined, at: Date, checkedBefore: Date): Promise<void> =>
+      store.transaction(async ({ db }) => {
+        await db
+          .update(follows)
+          .set({ nextAt: sql`min(${follows.nextAt}, ${at.getTime()})` })
+          .where(
+            and(
+              domain === undefined ? undefined : eq(follows.domain, domain),
+              eq(follows.state, "subscribed"),
+              or(isNull(follows.checkedAt), lt(follows.checkedAt, checkedBefore)),
+            ),
+          );
       }),
   };
 };

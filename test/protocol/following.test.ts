@@ -1,10 +1,10 @@
 /** Following: `timeline@` and the node subscribe for a person, keep what comes, and tell it as chat messages. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Stage } from "../support/cast.ts";
 import { parseJid } from "../../src/xmpp/jid.ts";
 import { attr, childText, type Element } from "../../src/xmpp/xml.ts";
-import { cast, type Actor } from "../support/cast.ts";
+import { cast, type Actor, type Stage } from "../support/cast.ts";
+import { world } from "../support/world.ts";
 
 const microblog = "urn:xmpp:microblog:0";
 const timelineOf = (actor: Actor): string => `timeline@${actor.bare.split("@")[1]}`;
@@ -159,5 +159,104 @@ describe("on one node", () => {
     ignoreEvents(ana, bob);
     await ana.receivesNothing();
     assert.deepEqual(await texts(stage, ana), ["x"]);
+  });
+});
+
+const houses = { here: { ana: {} }, there: { bob: {} } } as const;
+
+describe("across two servers", () => {
+  test("a post, an edit and a deletion arrive, and unfollowing ends it", async (t) => {
+    await using net = await world(t, houses);
+    const { ana, bob } = net.actors;
+    const { there, here } = net.stages;
+    await post(there, bob, "before");
+    assert.equal(await answer(ana, `follow ${bob.bare}`), `You follow ${bob.bare} now.`);
+    assert.equal(await answer(bob, "followers"), ana.bare);
+    const tea = await post(there, bob, "Tea");
+    await hears(ana, `${bob.bare}: Tea\n${there.node.posts.permalink(tea)}`);
+    const author = parseJid(bob.bare)!;
+    await there.node.posts.edit({ author, id: tea.id, text: "Coffee" });
+    await hears(ana, `${bob.bare}: Coffee\n${there.node.posts.permalink(tea)}`);
+    await there.node.posts.remove({ author, id: tea.id });
+    await hears(ana, `${bob.bare} deleted a post.`);
+    assert.deepEqual(await texts(here, ana), ["before"]);
+    await answer(ana, `unfollow ${bob.bare}`);
+    assert.equal(await answer(bob, "followers"), "Nobody follows you yet.");
+    ignoreEvents(ana, bob);
+    await post(there, bob, "unheard");
+    await net.settle();
+    await ana.receivesNothing();
+  });
+
+  test("somebody whose server is away is followed once it is back", async (t) => {
+    await using net = await world(t, houses);
+    const { ana, bob } = net.actors;
+    const { there, here } = net.stages;
+    await post(there, bob, "before");
+    await there.stops();
+    assert.match(
+      await answer(ana, `follow ${bob.bare}`),
+      /^You will follow bob@there.example, but not yet: .* tried again/,
+    );
+    assert.match(await answer(ana, "following"), /^bob@there.example \(not yet: /);
+    await there.starts();
+    const back = await there.login("bob");
+    // Whoever is heard of can be reached.
+    back.sends(`<message to='${ana.bare}' type='chat'><body>I am back</body></message>`);
+    await ana.receives("<message><body>I am back</body></message>");
+    while ((await answer(ana, "following")) !== bob.bare) await net.settle();
+    const tea = await post(there, back, "Tea");
+    await hears(ana, `${bob.bare}: Tea\n${there.node.posts.permalink(tea)}`);
+    assert.deepEqual(await texts(here, ana), ["Tea", "before"]);
+    ignoreEvents(ana, back);
+  });
+
+  test("what was written while this server was away is there when it is back, in order, each once", async (t) => {
+    await using net = await world(t, houses);
+    const { ana, bob } = net.actors;
+    const { there, here } = net.stages;
+    await post(there, bob, "before");
+    await answer(ana, `follow ${bob.bare}`);
+    await here.stops();
+    const written = Array.from({ length: 45 }, (_, at) => `post ${at}`);
+    for (const text of written) await post(there, bob, text);
+    await there.settle();
+    // Bob's server forgets what it could not send, as others do.
+    await there.node.store.transaction(async (tx) => void (await tx.db.delete(tx.t.outbound)));
+    await here.starts();
+    const back = await here.login("ana");
+    await here.node.follows.hasten(undefined, true);
+    for (const text of written) {
+      const body = childText(await hears(back), "body")!;
+      assert(body.startsWith(`${bob.bare}: ${text}\n`), body);
+    }
+    await net.settle();
+    ignoreEvents(back, bob);
+    await back.receivesNothing();
+    assert.deepEqual((await texts(here, back)).toReversed(), ["before", ...written]);
+  });
+
+  test("what a server has kept for this one comes in order, each once", async (t) => {
+    await using net = await world(t, houses);
+    const { ana, bob } = net.actors;
+    const { there, here } = net.stages;
+    await post(there, bob, "before");
+    await answer(ana, `follow ${bob.bare}`);
+    await here.stops();
+    const written = Array.from({ length: 150 }, (_, at) => `post ${at}`);
+    for (const text of written) await post(there, bob, text);
+    await here.starts();
+    const back = await here.login("ana", { presence: false });
+    let missing = written.length;
+    const complete = new Promise<void>((resolve) => {
+      here.node.events.on("timeline.changed", () => void ((missing -= 1) === 0 && resolve()));
+    });
+    // Whoever is heard of can be reached.
+    back.sends(`<message to='${bob.bare}' type='chat'><body>I am back</body></message>`);
+    await bob.receives("<message><body>I am back</body></message>");
+    await complete;
+    ignoreEvents(back, bob);
+    const all = (await here.node.timeline.page(back.bare, 200)).entries.map(({ text }) => text);
+    assert.deepEqual(all.toReversed(), ["before", ...written]);
   });
 });

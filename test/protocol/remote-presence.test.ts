@@ -117,7 +117,6 @@ describe("a domain that is lost", () => {
 
   test("takes those away who were seen there, once, and nobody else", async (t) => {
     const { stage, events, comes, takes } = await alone(t);
-    await using _ = stage;
     const { juliet, nurse } = stage.actors;
     await comes(`<presence from='romeo@${domain}/orchard' to='${juliet.bare}'/>`);
     await comes(`<presence from='romeo@${domain}/orchard' to='${nurse.bare}'/>`);
@@ -140,7 +139,6 @@ describe("a domain that is lost", () => {
 
   test("is asked again when it is back: each contact once, for each account that is there", async (t) => {
     const { stage, events, takes, befriends } = await alone(t);
-    await using _ = stage;
     const { juliet, nurse } = stage.actors;
     const contacts = Array.from({ length: 1_000 }, (_, at) => `contact-${at}@${domain}`);
     for (const contact of contacts) await befriends(juliet.bare, contact);
@@ -167,7 +165,6 @@ describe("a domain that is lost", () => {
 
   test("its clients' capabilities are asked for by the account that sees them", async (t) => {
     const { stage, comes, takes } = await alone(t);
-    await using _ = stage;
     const { juliet } = stage.actors;
     await comes(
       `<presence from='romeo@${domain}/orchard' to='${juliet.bare}'>
