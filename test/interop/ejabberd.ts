@@ -51,6 +51,6 @@ export const startEjabberd: StartServer = async (t, place) => {
     ports: { c2s, s2s, s2sTls },
     output: () => daemon.output,
     asksForAddresses: false,
-    proofs: () => [],
+    streams: () => daemon.count(/Accepted (inbound|outbound) s2s \S+ authentication/g),
   };
 };

@@ -35,9 +35,9 @@ export const startPipit: StartServer = async (t, { domain, host, dns, mode, cert
   return {
     name: "Pipit",
     ports: node.ports,
-    output: () => node.output,
     asksForAddresses: true,
-    proofs: () => [],
+    output: () => node.output,
+    streams: () => [...node.output.matchAll(/"msg":"(connected to a server|a server came)"/g)].length,
   };
 };
 
@@ -82,6 +82,9 @@ export async function federates(t: TestContext, { near, far, mode, hosts }: Pair
   await using ben = person(montague, "ben");
   try {
     await play(ana, ben);
+    for (const { server } of [capulet, montague]) {
+      assert.equal(server.streams(), mode.bidi ? 1 : 2, `streams of ${server.name}`);
+    }
   } catch (error) {
     for (const { server } of [capulet, montague]) {
       for (const line of server.output().trimEnd().split("\n").slice(-shownLines)) {

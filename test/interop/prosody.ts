@@ -36,6 +36,6 @@ export const startProsody: StartServer = async (t, place) => {
     ports: { c2s, s2s, s2sTls },
     output: () => daemon.output,
     asksForAddresses: true,
-    proofs: () => [],
+    streams: () => daemon.count(/(Incoming|Outgoing) s2s connection \S+ complete/g),
   };
 };

@@ -32,8 +32,9 @@ def without_channel_binding(credentials):
 
 
 class Actor(slixmpp.ClientXMPP):
-    def __init__(self, jid, password, interests):
+    def __init__(self, jid, password, host, port, interests):
         super().__init__(jid, password)
+        self.address_told = (host, int(port))
         self.interests = interests
         for plugin in ("0030", "0054", "0060", "0115", "0163", "0184", "0199", "0202", "0092", "0308", "0424"):
             self.register_plugin("xep_" + plugin)
@@ -46,6 +47,10 @@ class Actor(slixmpp.ClientXMPP):
             self.add_event_handler("presence_" + kind, self.presence_came)
         for kind in ("publish", "retract", "purge", "delete"):
             self.add_event_handler("pubsub_" + kind, self.pubsub_came)
+
+    async def get_dns_records(self, domain, port=None):
+        # Left alone, slixmpp 1.8 asks the DNS of the machine first, whatever address it is told.
+        return [(self.boundjid.host, *self.address_told)]
 
     async def started(self, _):
         # Requests are answered by us, not by slixmpp's own policy.
@@ -127,13 +132,15 @@ class Actor(slixmpp.ClientXMPP):
 
 async def main():
     jid, password, host, port, security, ca, mechanism = sys.argv[1:8]
-    actor = Actor(jid, password, sys.argv[8:])
+    actor = Actor(jid, password, host, port, sys.argv[8:])
     if mechanism != "any":
         actor["feature_mechanisms"].use_mech = mechanism
         actor["feature_mechanisms"].sasl_callback = without_channel_binding(actor["feature_mechanisms"].sasl_callback)
     actor.ca_certs = Path(ca)
-    actor.connect((host, int(port)), use_ssl=security == "direct", force_starttls=security != "direct",
+    actor.connect(actor.address_told, use_ssl=security == "direct", force_starttls=security != "direct",
                   disable_starttls=security == "direct")
+    # It takes an IPv6 address for the name that the certificate is for.
+    actor.default_domain = actor.boundjid.host
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():

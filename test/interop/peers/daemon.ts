@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
-/** How long one may take to start or to stop, in milliseconds: a safety net only. */
+/** How long one may take to start, in milliseconds: a safety net only. */
 const deadline = 60_000;
 
 export interface DaemonOptions {
@@ -49,14 +49,18 @@ export class Daemon {
     return daemon;
   }
 
+  /** How often it printed something. */
+  count(what: RegExp): number {
+    return [...this.output.matchAll(what)].length;
+  }
+
+  /** Its folder goes with it, so there is nothing for it to put in order. */
   async #stop(): Promise<void> {
     const child = this.#child;
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, "exit");
-    child.kill("SIGTERM");
-    const timer = setTimeout(() => child.kill("SIGKILL"), deadline);
+    child.kill("SIGKILL");
     await gone;
-    clearTimeout(timer);
   }
 }
 

@@ -2,12 +2,12 @@
 import type { TestContext } from "node:test";
 import type { Certificate } from "../../support/certificate.ts";
 
-/** How two servers are to speak with each other. */
+/** How two servers are to speak with each other. Each is set up so that it cannot speak otherwise. */
 export interface Mode {
   /** Certificates of an authority that both trust, or dialback because nobody trusts any. */
   readonly proof: "certificate" | "dialback";
   readonly transport: "starttls" | "direct";
-  /** Where it can be told (Prosody): stanzas in both directions on one stream. */
+  /** Stanzas in both directions on one stream (XEP-0288), and not a stream for each. */
   readonly bidi: boolean;
   readonly family: "IPv4" | "IPv6";
 }
@@ -35,8 +35,8 @@ export interface Server {
   readonly asksForAddresses: boolean;
   /** All that it printed so far. */
   output(): string;
-  /** What it printed shows that this mode was spoken with that domain; the pattern of each proof that there must be. */
-  proofs(mode: Mode, other: string): readonly RegExp[];
+  /** How many streams with the other server were proven so far, whoever began them. */
+  streams(): number;
 }
 
 export type StartServer = (t: TestContext, place: Place) => Promise<Server>;
