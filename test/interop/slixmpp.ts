@@ -3,7 +3,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { createInterface } from "node:readline";
 
 /** A safety net only: what is awaited comes in milliseconds. */
-const deadline = 15_000;
+const deadline = 60_000;
 
 export interface ActorEvent {
   readonly event: string;
@@ -49,15 +49,19 @@ export class SlixmppActor implements AsyncDisposable {
   }
 
   /** The first event so far or to come that fits; it is taken out of the inbox. */
-  async hears(event: string, fits: (e: ActorEvent) => boolean = () => true): Promise<ActorEvent> {
+  hears(event: string, fits: (e: ActorEvent) => boolean = () => true): Promise<ActorEvent> {
+    return this.#takes(event, (e) => e.event === event && fits(e));
+  }
+
+  async #takes(what: string, fits: (e: ActorEvent) => boolean): Promise<ActorEvent> {
     const until = Date.now() + deadline;
     for (;;) {
-      const at = this.#events.findIndex((e) => e.event === event && fits(e));
+      const at = this.#events.findIndex(fits);
       if (at >= 0) return this.#events.splice(at, 1)[0]!;
       const left = until - Date.now();
       if (left <= 0) {
         throw new Error(
-          `${this.jid} heard no ${event}; inbox: ${JSON.stringify(this.#events)}; stderr: ${this.#errors}`,
+          `${this.jid} heard no ${what}; inbox: ${JSON.stringify(this.#events)}; stderr: ${this.#errors}`,
         );
       }
       await new Promise<void>((resolve) => {
@@ -79,10 +83,10 @@ export class SlixmppActor implements AsyncDisposable {
   async does(action: string, fields: Record<string, unknown> = {}): Promise<ActorEvent> {
     const command = (this.#commands += 1);
     this.#child.stdin.write(JSON.stringify({ command, do: action, ...fields }) + "\n");
-    const answer = await Promise.race([
-      this.hears("done", (e) => e["id"] === command),
-      this.hears("failed", (e) => e["id"] === command),
-    ]);
+    const answer = await this.#takes(
+      `answer to ${action}`,
+      (e) => (e.event === "done" || e.event === "failed") && e["id"] === command,
+    );
     if (answer.event === "failed")
       throw new Error(String(answer["condition"]) + ": " + String(answer["text"]));
     return answer;
