@@ -1,5 +1,6 @@
 /** A client that does as little as it can for a stanza, so that a bench measures the server and not itself. */
-import { connect, type TLSSocket } from "node:tls";
+import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
+import type { Certificate } from "../support/certificate.ts";
 
 /** The longest marker that may be cut by a chunk border. */
 const overlap = 64;
@@ -29,13 +30,7 @@ export class BenchClient {
 
   /** Connects with direct TLS, logs in with PLAIN and binds `resource`. */
   static async login(port: number, domain: string, local: string, resource: string): Promise<BenchClient> {
-    const socket = connect({
-      port,
-      host: "127.0.0.1",
-      rejectUnauthorized: false,
-      ALPNProtocols: ["xmpp-client"],
-    });
-    await new Promise<void>((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
+    const socket = await secured({ port, ALPNProtocols: ["xmpp-client"] });
     const client = new BenchClient(socket, `${local}@${domain}/${resource}`);
     const open = `<stream:stream to='${domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`;
     const secret = Buffer.from(`\0${local}\0${benchPassword}`).toString("base64");
@@ -49,6 +44,31 @@ export class BenchClient {
       `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
       "</iq>",
     );
+    return client;
+  }
+
+  /** Connects with direct TLS as the server of another domain, which its certificate proves. */
+  static async peer(
+    port: number,
+    domain: string,
+    remote: string,
+    certificate: Certificate,
+  ): Promise<BenchClient> {
+    const socket = await secured({
+      port,
+      ALPNProtocols: ["xmpp-server"],
+      servername: domain,
+      ...certificate,
+    });
+    const client = new BenchClient(socket, remote);
+    const open = `<stream:stream from='${remote}' to='${domain}' version='1.0' xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams'>`;
+    await client.ask(open, "</stream:features>");
+    const authzid = Buffer.from(remote).toString("base64");
+    await client.ask(
+      `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>${authzid}</auth>`,
+      "<success",
+    );
+    await client.ask(open, "</stream:features>");
     return client;
   }
 
@@ -99,6 +119,12 @@ export class BenchClient {
     this.#rest = data.subarray(Math.max(from, data.length - marker.length + 1));
     if (times > 0) this.onCount?.(times);
   }
+}
+
+async function secured(options: ConnectionOptions): Promise<TLSSocket> {
+  const socket = connect({ host: "127.0.0.1", rejectUnauthorized: false, ...options });
+  await new Promise<void>((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
+  return socket;
 }
 
 /** The password of every account a bench makes. */

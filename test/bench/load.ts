@@ -1,10 +1,13 @@
 /**
- * `npm run bench -- [chat] [fanout] [idle] [visible] [--profile]`: what a stanza, a notification and an idle session cost the server.
- * The server is a process of its own; both share the machine, so the clients take their part of its cores.
+ * `npm run bench -- [chat] [fanout] [idle] [visible] [federation] [--profile]`: what a stanza, a notification and an
+ * idle session cost the server, and what federation costs. The server is a process of its own; both share the
+ * machine, so the clients take their part of its cores.
  */
 import { Agent, request, type RequestOptions } from "node:http";
 import { parseArgs } from "node:util";
 import { BenchClient } from "./client.ts";
+import { loginAll, named, publish, say, settled } from "./crowd.ts";
+import { federation } from "./federation.ts";
 import { BenchServer, domain } from "./server.ts";
 
 const chatters = 100;
@@ -16,29 +19,6 @@ const publishes = 200;
 const visiblePosts = 200;
 const idleAccounts = 200;
 const idleSessions = 2000;
-/** Logins under way at once: enough to keep the server's pbkdf2 threads busy. */
-const logins = 16;
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-const named = (prefix: string, count: number): string[] =>
-  Array.from({ length: count }, (_, i) => `${prefix}${i}`);
-
-async function loginAll(port: number, who: readonly (readonly [string, string])[]): Promise<BenchClient[]> {
-  const clients: BenchClient[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let i = next++; i < who.length; i = next++) {
-      const [local, resource] = who[i]!;
-      clients[i] = await BenchClient.login(port, domain, local, resource);
-    }
-  };
-  await Promise.all(Array.from({ length: logins }, worker));
-  return clients;
-}
-
 async function chat(profile: boolean): Promise<void> {
   const locals = named("user", chatters);
   const server = await BenchServer.start(locals, profile);
@@ -114,9 +94,6 @@ async function fanout(profile: boolean): Promise<void> {
   for (const line of await server.stop()) say(`        ${line}`);
 }
 
-const publish = (i: number): string =>
-  `<iq type='set' id='p'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:microblog:0'><item id='post-${i}-abcdef'><entry xmlns='http://www.w3.org/2005/Atom'><title>Post number ${i}: tea and XML, with a little milk #tea</title><updated>2026-11-20T09:00:00Z</updated></entry></item></publish></pubsub></iq>`;
-
 async function idle(): Promise<void> {
   const locals = named("user", idleAccounts);
   const server = await BenchServer.start(locals, false);
@@ -185,22 +162,17 @@ function get(options: RequestOptions): Promise<string> {
   });
 }
 
-/** Waits until the server's memory is steady: garbage of the logins collected, nothing in flight. */
-async function settled(server: BenchServer): Promise<void> {
-  let last = Number.NaN;
-  for (let i = 0; i < 20; i += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    const now = server.memory();
-    if (Math.abs(now - last) < 256) return;
-    last = now;
-  }
-}
-
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { profile: { type: "boolean", default: false } },
 });
-const scenarios: Record<string, (profile: boolean) => Promise<void>> = { chat, fanout, idle, visible };
+const scenarios: Record<string, (profile: boolean) => Promise<void>> = {
+  chat,
+  fanout,
+  idle,
+  visible,
+  federation,
+};
 for (const name of positionals.length > 0 ? positionals : Object.keys(scenarios)) {
   const scenario = scenarios[name];
   if (!scenario) throw new Error(`no such scenario: ${name}`);

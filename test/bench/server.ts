@@ -1,6 +1,6 @@
 /** The server under measurement: a child process with accounts made beforehand, its CPU time and its memory. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,30 +10,49 @@ import { Events } from "../../src/events.ts";
 import { createLogger } from "../../src/log.ts";
 import { openStore } from "../../src/store/sqlite.ts";
 import { Jid } from "../../src/xmpp/jid.ts";
+import type { Certificate } from "../support/certificate.ts";
 import { benchPassword } from "./client.ts";
 
 export const domain = "bench.test";
 /** Clock ticks of /proc/PID/stat in a second, on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 
+/** What a server needs that speaks with others. */
+export interface Peering {
+  readonly domain: string;
+  readonly certificate: Certificate;
+  /** PEM: whom it trusts. */
+  readonly ca: string;
+  /** `address:port` of the DNS server. */
+  readonly dns: string;
+}
+
 export class BenchServer {
   /** Clients, direct TLS. */
   readonly port: number;
   readonly webPort: number;
+  /** Other servers, direct TLS; 0 is none. */
+  readonly s2sPort: number;
   readonly #child: ChildProcess;
   readonly #folder: string;
 
-  private constructor(child: ChildProcess, port: number, webPort: number, folder: string) {
+  private constructor(
+    child: ChildProcess,
+    [port, webPort, s2sPort]: readonly [number, number, number],
+    folder: string,
+  ) {
     this.#child = child;
     this.port = port;
     this.webPort = webPort;
+    this.s2sPort = s2sPort;
     this.#folder = folder;
   }
 
-  static async start(accounts: readonly string[], profile: boolean): Promise<BenchServer> {
+  static async start(accounts: readonly string[], profile: boolean, peering?: Peering): Promise<BenchServer> {
     const folder = mkdtempSync(join(tmpdir(), "pipit-bench-"));
-    await makeAccounts(folder, accounts);
-    const [port, webPort] = [await freePort(), await freePort()];
+    await makeAccounts(folder, accounts, peering?.domain ?? domain);
+    const ports = [await freePort(), await freePort(), peering ? await freePort() : 0] as const;
+    const [port, webPort, s2sPort] = ports;
     const main = new URL("../../src/main.js", import.meta.url).pathname;
     const flags = profile ? ["--cpu-prof", `--cpu-prof-dir=${join(folder, "profile")}`] : [];
     const child = spawn(process.execPath, [...flags, main], {
@@ -47,9 +66,10 @@ export class BenchServer {
         PIPIT_LISTEN__C2S: "false",
         PIPIT_LISTEN__C2S_TLS: String(port),
         PIPIT_LISTEN__S2S: "false",
-        PIPIT_LISTEN__S2S_TLS: "false",
+        PIPIT_LISTEN__S2S_TLS: peering ? String(s2sPort) : "false",
         PIPIT_LISTEN__HTTP: String(webPort),
         PIPIT_LOG__LEVEL: "warn",
+        ...(peering && peeringSettings(folder, peering)),
       },
     });
     await new Promise<void>((resolve, reject) => {
@@ -58,7 +78,7 @@ export class BenchServer {
       });
       child.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
     });
-    return new BenchServer(child, port, webPort, folder);
+    return new BenchServer(child, ports, folder);
   }
 
   /** CPU time used so far, all threads, in microseconds. */
@@ -84,7 +104,19 @@ export class BenchServer {
   }
 }
 
-async function makeAccounts(folder: string, locals: readonly string[]): Promise<void> {
+function peeringSettings(folder: string, { domain, certificate, ca, dns }: Peering): Record<string, string> {
+  const pem = { cert: certificate.cert, key: certificate.key, ca };
+  for (const [name, text] of Object.entries(pem)) writeFileSync(join(folder, `${name}.pem`), text);
+  return {
+    PIPIT_DOMAIN: domain,
+    PIPIT_TLS__CERT: "cert.pem",
+    PIPIT_TLS__KEY: "key.pem",
+    PIPIT_TLS__CA: "ca.pem",
+    PIPIT_S2S__RESOLVER: dns,
+  };
+}
+
+async function makeAccounts(folder: string, locals: readonly string[], domain: string): Promise<void> {
   const log = createLogger("silent");
   const store = openStore(join(folder, "pipit.db"), { log });
   const accounts = new Accounts({ domain, store, events: new Events<DomainEvents>(log) });
