@@ -295,12 +295,12 @@ test("contacts on other servers that are out of reach disturb nobody", async (t)
   await romeo.pings();
   const { rosters, events, router } = stage.node;
   await rosters.pass({ account: romeo.bare, contact: far, direction: "in", type: "subscribed" });
+  const told: string[] = [];
+  events.on("presence.received", ({ account, from }) => void told.push(`${from.full} to ${account}`));
   romeo.sends("<presence/>");
   await romeo.receives(`<presence from='${romeo.full}'/>`);
   await romeo.receivesNothing();
   // Their presence, once it comes, is delivered, and told to whom it may concern.
-  const told: string[] = [];
-  events.on("presence.received", ({ account, from }) => void told.push(`${from.full} to ${account}`));
   await router.route(readElement(`<presence from='${far}/balcony' to='${romeo.bare}'/>`));
   await romeo.receives(`<presence from='${far}/balcony'/>`);
   assert.deepEqual(told, [`${far}/balcony to ${romeo.bare}`]);
@@ -309,7 +309,7 @@ test("contacts on other servers that are out of reach disturb nobody", async (t)
 test("a subscription to another server that cannot be reached is told to the user (§3.1.2)", async (t) => {
   await using stage = await cast(t, { romeo: {} });
   const { romeo } = stage.actors;
-  romeo.sends("<presence type='subscribe' to='juliet@capulet.example' id='s'/>");
+  romeo.sends("<presence type='subscribe' to='juliet@capulet.example/balcony' id='s'/>");
   const error = await romeo.receives(refused("cancel", "remote-server-not-found"));
   assert.deepEqual([attr(error, "from"), attr(error, "id")], ["juliet@capulet.example", "s"]);
 });
