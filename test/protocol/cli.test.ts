@@ -9,10 +9,13 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { certificateFor } from "../support/certificate.ts";
-import { spawnNode, type NodeProcess } from "../support/node.ts";
+import { environment, spawnNode, type NodeProcess } from "../support/node.ts";
 import { ClientStream, connect } from "../support/stream.ts";
 
 const program = (name: string): string => fileURLToPath(new URL(`../../src/${name}.js`, import.meta.url));
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const anyPorts = '[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\nhttp = 0\n';
 
 /** A folder with settings and no node. */
 function folderOf(t: TestContext, toml = 'domain = "pipit.test"\n'): string {
@@ -33,7 +36,7 @@ function run(name: "cli" | "main", folder: string, args: readonly string[], inpu
     const child = execFile(
       process.execPath,
       [program(name), ...args],
-      { cwd: folder, timeout: 60_000 },
+      { cwd: folder, env: environment(), timeout: 60_000 },
       (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
     );
     child.stdin?.end(input);
@@ -188,12 +191,10 @@ test("many commands at once wait for each other where no node runs", async (t) =
 });
 
 test("a node without accounts says how to make one, and that its certificate is its own", async (t) => {
-  const folder = folderOf(
-    t,
-    'domain = "pipit.test"\n[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\nhttp = 0',
-  );
+  const folder = folderOf(t, `domain = "pipit.test"\n${anyPorts}`);
   const child = spawn(process.execPath, [program("main")], {
     cwd: folder,
+    env: environment(),
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.after(() => child.kill("SIGKILL"));
@@ -204,6 +205,17 @@ test("a node without accounts says how to make one, and that its certificate is 
   assert.equal(statSync(join(folder, "data", "self-signed.key")).mode & 0o077, 0);
   child.kill("SIGINT");
   assert.deepEqual(await once(child, "exit"), [0, null]);
+});
+
+test("npm start passes signals on, so that stopping npm stops the node", async (t) => {
+  const folder = folderOf(t, anyPorts);
+  const args = ["start", "--ignore-scripts", "--silent", "--", "--config", join(folder, "pipit.toml")];
+  const child = spawn("npm", args, { cwd: root, env: environment(), stdio: ["ignore", "pipe", "ignore"] });
+  t.after(() => child.kill("SIGKILL"));
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  assert.deepEqual(await once(child, "exit"), [0, null]);
+  assert.equal(existsSync(join(folder, "data", "control")), false);
 });
 
 test("the certificate is read again on SIGHUP, and a bad one changes nothing", async (t) => {
@@ -229,14 +241,15 @@ test("what keeps a node from starting is told in one line, without a stack", asy
   t.after(() => busy.close());
   await once(busy, "listening");
   const { port } = busy.address() as AddressInfo;
-  const listen = (line: string) => `[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\nhttp = 0\n${line}`;
-  const free = listen("");
   const cases: readonly [toml: string, reason: RegExp][] = [
-    [free.replace("c2s = 0", `c2s = ${port}`), /^pipit: listen\.c2s: port \d+ on 127\.0\.0\.1 is in use/],
-    [free.replace("http = 0", `http = ${port}`), /^pipit: listen\.http: port \d+ on 127\.0\.0\.1 is in use/],
-    [`${free}[tls]\ncert = "c.pem"\nkey = "k.pem"`, /^pipit: tls\.cert: .*c\.pem cannot be read/],
-    [`data = "pipit.toml"\n${free}`, /^pipit: data: .*pipit\.toml cannot be used/],
-    [`modules = ["none.mjs"]\n${free}`, /^pipit: modules: .*none\.mjs cannot be loaded/],
+    [anyPorts.replace("c2s = 0", `c2s = ${port}`), /^pipit: listen\.c2s: port \d+ on 127\.0\.0\.1 is in use/],
+    [
+      anyPorts.replace("http = 0", `http = ${port}`),
+      /^pipit: listen\.http: port \d+ on 127\.0\.0\.1 is in use/,
+    ],
+    [`${anyPorts}[tls]\ncert = "c.pem"\nkey = "k.pem"`, /^pipit: tls\.cert: .*c\.pem cannot be read/],
+    [`data = "pipit.toml"\n${anyPorts}`, /^pipit: data: .*pipit\.toml cannot be used/],
+    [`modules = ["none.mjs"]\n${anyPorts}`, /^pipit: modules: .*none\.mjs cannot be loaded/],
     ["domian = 3", /^pipit: domian: there is no such setting/],
   ];
   for (const [toml, reason] of cases) {

@@ -131,6 +131,6 @@ export class NodeProcess {
 }
 
 /** This process's environment without settings of Pipit. */
-function environment(): NodeJS.ProcessEnv {
+export function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PIPIT_")));
 }
