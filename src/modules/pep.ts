@@ -11,7 +11,7 @@ import {
   retractedMessages,
 } from "../pubsub/notifications.ts";
 import { answerOwner } from "../pubsub/owner-requests.ts";
-import { answer, type PubSubRequest } from "../pubsub/requests.ts";
+import { answer } from "../pubsub/requests.ts";
 import { get, set, type IqRequest, type Passage } from "../server/module.ts";
 import { fieldBoolean, fieldValue, parseForm } from "../xmpp/dataform.ts";
 import { StanzaError } from "../xmpp/errors.ts";
@@ -35,12 +35,8 @@ export default defineModule({
     const notifier = createNotifier(context);
     const { inOrder } = notifier;
 
-    const request = ({ type, from, to, payload }: IqRequest): PubSubRequest => ({
-      ...{ type, from, payload },
-      service: to.bare,
-    });
-    const ask = (iq: IqRequest) => answer(pubsub, request(iq));
-    const askAsOwner = (iq: IqRequest) => answerOwner(pubsub, request(iq));
+    const ask = (iq: IqRequest) => answer(pubsub, { ...iq, service: iq.to.bare });
+    const askAsOwner = (iq: IqRequest) => answerOwner(pubsub, { ...iq, service: iq.to.bare });
 
     capabilitiesOf(context).onInterest(notifier.welcome);
 
