@@ -1,4 +1,6 @@
 /** `npm start`: a node in the foreground. It says where it can be reached, and stops when it is told to. */
+import { closeSync, openSync } from "node:fs";
+import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { createLogger, type Logger } from "./log.ts";
@@ -60,7 +62,18 @@ async function greeting({ config, ports, accounts, certificate }: RunningNode): 
   return `${lines.join("\n")}\n`;
 }
 
+/** A terminal that is closed sends SIGHUP too. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function obeySignals(node: RunningNode, log: Logger): void {
+  const wasOnTerminal = [0, 1, 2].some(isatty);
   let asked: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
     if (asked !== undefined) {
@@ -84,6 +97,7 @@ function obeySignals(node: RunningNode, log: Logger): void {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   process.on("SIGHUP", () => {
+    if (wasOnTerminal && !hasTerminal()) return stop("SIGHUP");
     node.reloadCertificate().catch((error: unknown) => {
       log.error({ err: error }, "the certificate could not be read again; the old one stays");
     });
