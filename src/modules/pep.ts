@@ -18,7 +18,6 @@ import { StanzaError } from "../xmpp/errors.ts";
 import { parseJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { attr, children, childText, type Element } from "../xmpp/xml.ts";
-import { capabilitiesOf } from "./capabilities.ts";
 import { defineModule, type ModuleContext } from "./context.ts";
 import { createNotifier } from "./pep-notifier.ts";
 
@@ -37,8 +36,6 @@ export default defineModule({
 
     const ask = (iq: IqRequest) => answer(pubsub, { ...iq, service: iq.to.bare });
     const askAsOwner = (iq: IqRequest) => answerOwner(pubsub, { ...iq, service: iq.to.bare });
-
-    capabilitiesOf(context).onInterest(notifier.welcome);
 
     const sweeper = setInterval(() => {
       pubsub.items
@@ -82,6 +79,7 @@ export default defineModule({
             await notifier.opened(node, { ...node, config: previous });
           }),
         "pubsub.subscription": (change) => inOrder(change.node, () => notifier.subscription(change)),
+        "caps.interest": ({ resource, added, account }) => notifier.welcome(resource, added, account),
         "roster.changed": ({ account, item, previous }) => notifier.approved(account, item, previous),
         "presence.available": async ({ session, initial }) => {
           if (!initial) return;

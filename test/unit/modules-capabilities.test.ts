@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pino } from "pino";
-import { Capabilities } from "../../src/modules/capabilities.ts";
-import type { Router } from "../../src/server/router.ts";
+import { Events } from "../../src/events.ts";
+import { Capabilities, type CapabilityEvents } from "../../src/modules/capabilities.ts";
 import { Session } from "../../src/server/session.ts";
 import { attr, child, type Element } from "../../src/xmpp/xml.ts";
 import { wanting } from "../support/client-caps.ts";
@@ -28,12 +28,12 @@ class Bench {
           resolve(element(query ? `<iq type='result'>${query}</iq>` : "<iq type='error'/>"));
         this.questions.push({ iq, answer });
       });
-    // Of the router, only its questions are needed here.
-    const router = { request } as unknown as Router;
-    this.capabilities = new Capabilities({ router, log: pino({ level: "silent" }) });
-    this.capabilities.onInterest(async ({ jid }, added, account) => {
-      this.told.push(`${jid.full} ${added.join(" ")}${account ? ` of ${account}` : ""}`);
+    const log = pino({ level: "silent" });
+    const events = new Events<CapabilityEvents>(log);
+    events.on("caps.interest", ({ resource, added, account }) => {
+      this.told.push(`${resource.jid.full} ${added.join(" ")}${account ? ` of ${account}` : ""}`);
     });
+    this.capabilities = new Capabilities({ router: { request }, log, events });
   }
 
   hears(from: string, c = "", account = juliet): void {
