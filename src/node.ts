@@ -1,4 +1,5 @@
 /** Where everything meets: config → store → domain → server and modules → listeners. */
+import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -182,13 +183,7 @@ async function serveWeb({ config, accounts, posts, log }: OpenNode): Promise<Ser
   if (port === false) return undefined;
   const app = createApp({ config, accounts, posts, log });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
+  await once(server.listen(port, host), "listening");
   return server;
 }
 

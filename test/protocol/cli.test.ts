@@ -162,6 +162,8 @@ test("a socket that a killed node left is replaced", async (t) => {
 
 test("the data directory may lie deeper than the path of a socket may be long", async (t) => {
   const data = join(...Array.from({ length: 12 }, (_, depth) => `a-rather-long-name-${depth}`));
+  const without = await pipit(folderOf(t, `data = "${data}"`), "account list --json");
+  assert.deepEqual([without.code, addresses(without)], [0, []], without.stderr);
   const node = await spawnNode(t, { data });
   assert(Buffer.byteLength(join(node.folder, data)) > 200);
   assert.equal((await node.pipit(["account", "add", "ana@pipit.test", "--password", "one"])).code, 0);
