@@ -4,7 +4,8 @@ import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { createLogger, type Logger } from "./log.ts";
-import { StartError, startNode, type RunningNode } from "./node.ts";
+import { startNode, type RunningNode } from "./node.ts";
+import { StartError } from "./start-error.ts";
 import { software } from "./modules/software.ts";
 
 /** How long a clean end may take before it is an end all the same, in milliseconds. */
