@@ -201,10 +201,14 @@ describe("STARTTLS", patience, () => {
 
   test("is offered beside SCRAM where it is not required, and PLAIN is not", async (t) => {
     const ports = await openPorts(t, { requireTls: false });
-    const { features } = await ports.opens("none");
+    const { stream, features } = await ports.opens("none");
     assert(!child(child(features, "starttls", NS.tls)!, "required"));
     const mechanisms = children(child(features, "mechanisms", NS.sasl)!).map((one) => one.getText());
     assert.deepEqual(mechanisms, ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"]);
+    assert.equal((await authenticate(stream, features, { username: "ana", password })).name, "success");
+    await stream.opens();
+    assert(!child(await stream.receives("<stream:features/>"), "starttls", NS.tls));
+    await stream.binds();
   });
 
   test("discards what came with it in the clear", async (t) => {
