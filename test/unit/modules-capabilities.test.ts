@@ -122,11 +122,38 @@ test("what it has come back to is believed", async () => {
   assert.deepEqual([bench.wants(orchard), bench.questions.length], [[tune], 0]);
 });
 
+test("who waits for an answer and owes another one is not asked twice", async () => {
+  const bench = new Bench();
+  const garden = "romeo@montague.example/garden";
+  const [one, two] = [wanting([tune]), wanting([mood])];
+  bench.hears(garden, one.c);
+  bench.hears(orchard, one.c);
+  bench.hears(orchard, two.c);
+  bench.hears(orchard, one.c);
+  await bench.answers();
+  assert.equal(bench.questions.length, 1);
+  await bench.answers(two.query);
+  await bench.answers(one.query);
+  assert.deepEqual([bench.wants(orchard), bench.questions.length], [[tune], 0]);
+});
+
+test("legacy capabilities are asked for once as long as they stay the same", async () => {
+  const bench = new Bench();
+  const legacy =
+    "<c xmlns='http://jabber.org/protocol/caps' node='http://psi-im.org/caps' ver='0.9' ext='ca'/>";
+  bench.hears(orchard, legacy);
+  await bench.answers(wanting([tune]).query);
+  bench.hears(orchard, legacy);
+  assert.deepEqual([bench.wants(orchard), bench.questions.length], [[tune], 0]);
+  bench.hears(orchard, legacy.replace("0.9", "0.10"));
+  assert.equal(bench.questions.length, 1);
+});
+
 test("hashes are remembered up to a number, the least used are forgotten", async () => {
   const bench = new Bench();
   const kept = wanting(["kept"]);
   const lost = wanting(["lost"]);
-  for (const caps of [lost, kept]) {
+  for (const caps of [kept, lost]) {
     bench.hears(orchard, caps.c);
     await bench.answers(caps.query);
   }
