@@ -145,7 +145,7 @@ test("legacy capabilities are asked for once as long as they stay the same", asy
   await bench.answers(wanting([tune]).query);
   bench.hears(orchard, legacy);
   assert.deepEqual([bench.wants(orchard), bench.questions.length], [[tune], 0]);
-  bench.hears(orchard, legacy.replace("0.9", "0.10"));
+  for (let i = 0; i < 100; i += 1) bench.hears(orchard, legacy.replace("0.9", `0.${i}`));
   assert.equal(bench.questions.length, 1);
 });
 
