@@ -1,6 +1,6 @@
 /** The program as people run it: a child process in a directory of its own, on free ports, ended with the test. */
 import assert from "node:assert";
-import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,6 +20,9 @@ export interface Outcome {
 }
 
 const domain = "pipit.test";
+/** Options of Node's with which the program tells what it holds on to. */
+export const probe = ["--expose-gc", "--import", new URL("probe.js", import.meta.url).href];
+
 const program = (name: string): string => fileURLToPath(new URL(`../../src/${name}.js`, import.meta.url));
 
 /** What the greeting says of each listener. */
@@ -29,8 +32,15 @@ const announced = {
   http: /web .*port (\d+)\)/,
 };
 
-/** Writes the settings and starts the program; resolves when it has said where it can be reached. */
-export async function spawnNode(t: TestContext, settings: ConfigInput = {}): Promise<NodeProcess> {
+/**
+ * Writes the settings and starts the program, with options of Node's own where a test has some; resolves when it has
+ * said where it can be reached.
+ */
+export async function spawnNode(
+  t: TestContext,
+  settings: ConfigInput = {},
+  options: readonly string[] = [],
+): Promise<NodeProcess> {
   const folder = await mkdtemp(join(tmpdir(), "pipit-"));
   const { cert, key } = await certificateFor(domain);
   await writeFile(join(folder, "cert.pem"), cert);
@@ -43,7 +53,7 @@ export async function spawnNode(t: TestContext, settings: ConfigInput = {}): Pro
     ...others,
   };
   await writeFile(join(folder, "pipit.toml"), stringify(config));
-  const node = new NodeProcess(folder, cert);
+  const node = new NodeProcess(folder, cert, options);
   t.after(async () => {
     await node.stops("SIGKILL");
     await rm(folder, { recursive: true, force: true });
@@ -60,17 +70,20 @@ export class NodeProcess {
   ports = { c2s: 0, c2sTls: 0, http: 0 };
   /** All that it printed since it started, logs included. */
   output = "";
-  #child: ChildProcess | undefined;
+  readonly #options: readonly string[];
+  #child: ChildProcessWithoutNullStreams | undefined;
 
-  constructor(folder: string, certificate: string) {
+  constructor(folder: string, certificate: string, options: readonly string[]) {
     this.folder = folder;
     this.certificate = certificate;
+    this.#options = options;
   }
 
   /** Starts it, on what is in the folder. */
   async starts(): Promise<void> {
     this.output = "";
-    const child = spawn(process.execPath, [program("main")], { cwd: this.folder, env: environment() });
+    const args = [...this.#options, program("main")];
+    const child = spawn(process.execPath, args, { cwd: this.folder, env: environment() });
     this.#child = child;
     const reached = new Promise<void>((resolve, reject) => {
       const read = (chunk: Buffer): void => {
@@ -95,6 +108,17 @@ export class NodeProcess {
     const exited = once(child, "exit") as Promise<[number | null]>;
     child.kill(signal);
     return (await exited)[0];
+  }
+
+  /** What it holds on to: bytes of memory, and connections. For a node that was started with `probe`. */
+  async holds(): Promise<{ bytes: number; connections: number }> {
+    const before = this.output.length;
+    this.signals("SIGUSR2");
+    for (;;) {
+      const told = /^holds (\d+) bytes, (\d+) connections$/m.exec(this.output.slice(before));
+      if (told) return { bytes: Number(told[1]), connections: Number(told[2]) };
+      await once(this.#child!.stdout, "data");
+    }
   }
 
   /** A signal that is not meant to end it, such as SIGHUP. */

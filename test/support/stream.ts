@@ -19,6 +19,8 @@ export interface StreamOptions {
   readonly tls: "direct" | "none";
   /** PEM: the only certificate to trust. */
   readonly ca: string;
+  /** The address of this machine to come from. */
+  readonly localAddress?: string;
   /** Handshake options a test wants otherwise. */
   readonly handshake?: ConnectionOptions;
 }
@@ -136,6 +138,11 @@ export class ClientStream {
   async secures(handshake: ConnectionOptions = {}): Promise<void> {
     this.raw(`<starttls xmlns='${NS.tls}'/>`);
     await this.receives(`<proceed xmlns='${NS.tls}'/>`);
+    await this.shakesHands(handshake);
+  }
+
+  /** The handshake that follows `<proceed/>`. */
+  async shakesHands(handshake: ConnectionOptions = {}): Promise<void> {
     this.socket.removeAllListeners();
     this.socket = await secure({ ...this.#options, handshake }, this.socket);
     this.#listen(this.socket);
@@ -262,7 +269,13 @@ export function streamHeader(attrs: Record<string, string | undefined>): string 
 
 /** A connected socket for a `ClientStream`, encrypted where the options say so. */
 export async function connect(options: StreamOptions): Promise<Socket> {
-  const socket = connectPlain({ host: "127.0.0.1", port: options.port, noDelay: true });
+  const { port, localAddress } = options;
+  const socket = connectPlain({
+    host: "127.0.0.1",
+    port,
+    noDelay: true,
+    ...(localAddress && { localAddress }),
+  });
   await once(socket, "connect");
   return options.tls === "direct" ? secure(options, socket) : socket;
 }
