@@ -175,3 +175,7 @@ function outcomeOf(stanza: Element): string {
 }
 
 const short = (text: string): string => (text.length > 300 ? `${text.slice(0, 300)}…` : text);
+
+/** So many of something, one behind the other. */
+export const many = (count: number, each: (n: number) => string): string =>
+  Array.from({ length: count }, (_, n) => each(n)).join("");

@@ -1,10 +1,7 @@
 /** Attacks with bytes: on the parser, and on the header of the stream (RFC 6120 §4, §11, §13.12). */
 import { NS } from "../../../src/xmpp/ns.ts";
 import { streamHeader } from "../../support/stream.ts";
-import { domain, type Attack, type Place } from "./attack.ts";
-
-const many = (count: number, each: (n: number) => string): string =>
-  Array.from({ length: count }, (_, n) => each(n)).join("");
+import { domain, many, type Attack, type Place } from "./attack.ts";
 
 const declaration = "<?xml version='1.0'?>";
 const header = streamHeader({ to: domain });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { NS } from "../../../src/xmpp/ns.ts";
 import { streamHeader } from "../../support/stream.ts";
-import { domain, type Attack } from "./attack.ts";
+import { domain, many, type Attack } from "./attack.ts";
 
 const ping = (id: number): string =>
   `<iq type='get' id='${id}' to='${domain}'><ping xmlns='${NS.ping}'/></iq>`;
@@ -73,7 +73,7 @@ export const floodAttacks: readonly Attack[] = [
     source: "RFC 6120 §10.1",
     from: "resource",
     async sends(mallory) {
-      mallory.raw(Array.from({ length: 3_000 }, (_, id) => ping(id)).join(""));
+      mallory.raw(many(3_000, ping));
       for (let id = 0; id < 3_000; id += 1) await mallory.receivesNext(`<iq type='result' id='${id}'/>`);
     },
     answer: "nothing",
@@ -84,7 +84,7 @@ export const floodAttacks: readonly Attack[] = [
     from: "resource",
     async sends(mallory) {
       mallory.socket.pause();
-      mallory.raw(Array.from({ length: 20_000 }, (_, id) => ping(id)).join(""));
+      mallory.raw(many(20_000, ping));
     },
     answer: "silence",
   },

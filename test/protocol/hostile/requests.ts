@@ -1,6 +1,6 @@
 /** Attacks with requests: pubsub, data forms, result sets and service discovery (XEP-0060, 0004, 0059, 0030). */
 import { NS } from "../../../src/xmpp/ns.ts";
-import { domain, type Attack } from "./attack.ts";
+import { domain, many, type Attack } from "./attack.ts";
 
 /** Mallory's own node, and one of juliet's that only her contacts may read. */
 export const ownNode = "urn:mallory:notes";
@@ -8,9 +8,6 @@ export const foreignNode = "urn:juliet:diary";
 
 const juliet = ` to='juliet@${domain}'`;
 const injection = "&apos;; DROP TABLE accounts; --";
-const many = (count: number, each: (n: number) => string): string =>
-  Array.from({ length: count }, (_, n) => each(n)).join("");
-
 const iq = (type: "get" | "set", xmlns: string, content: string, attrs = ""): string =>
   `<iq type='${type}' id='x'${attrs}><pubsub xmlns='${xmlns}'>${content}</pubsub></iq>`;
 const ask = (content: string, attrs?: string): string => iq("get", NS.pubsub, content, attrs);

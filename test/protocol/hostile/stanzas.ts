@@ -2,15 +2,12 @@
 import assert from "node:assert/strict";
 import { NS } from "../../../src/xmpp/ns.ts";
 import { attr } from "../../../src/xmpp/xml.ts";
-import { domain, type Attack } from "./attack.ts";
+import { domain, many, type Attack } from "./attack.ts";
 
 export const timeline = `timeline@${domain}`;
 /** The id of the message by which juliet has posted something. */
 export const postedByJuliet = "love";
 const ping = `<ping xmlns='${NS.ping}'/>`;
-const many = (count: number, each: (n: number) => string): string =>
-  Array.from({ length: count }, (_, n) => each(n)).join("");
-
 const roster = (items: string, attrs = ""): string =>
   `<iq type='set' id='x'${attrs}><query xmlns='${NS.roster}'>${items}</query></iq>`;
 const vcard = (content: string, attrs = ""): string =>
