@@ -1,9 +1,10 @@
 /** The certificate of the node: the operator's files, or a self-signed pair made once in the data directory. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import { domainToASCII } from "node:url";
-import { generate } from "selfsigned";
+import { generate, type SubjectAltNameEntry } from "selfsigned";
 import type { Config } from "./config.ts";
 import { TrustedRoots } from "./server/certificate-chain.ts";
 
@@ -37,7 +38,7 @@ export async function loadCertificate({ domain, data, tls }: Config): Promise<Ce
     const pair = { cert: readFileSync(file, "utf8"), key: readFileSync(keyFile, "utf8") };
     if (!faultOf(pair) && isFor(domain, pair.cert)) return { ...pair, ca, file, selfSigned: true };
   }
-  const pair = await selfSigned(domainToASCII(domain) || domain);
+  const pair = await selfSigned(domain);
   writeFileSync(keyFile, pair.key, { mode: 0o600 });
   writeFileSync(file, pair.cert, { mode: 0o600 });
   return { ...pair, ca, file, selfSigned: true };
@@ -47,8 +48,11 @@ async function selfSigned(domain: string): Promise<{ cert: string; key: string }
   const notBeforeDate = new Date();
   const notAfterDate = new Date(notBeforeDate);
   notAfterDate.setFullYear(notAfterDate.getFullYear() + selfSignedYears);
-  const names = [domain, ...parts.map((part) => `${part}.${domain}`)];
-  const pem = await generate([{ name: "commonName", value: domain }], {
+  const host = hostOf(domain);
+  const altNames: SubjectAltNameEntry[] = isIP(host)
+    ? [{ type: 7, ip: host }]
+    : [host, ...parts.map((part) => `${part}.${host}`)].map((value) => ({ type: 2, value }));
+  const pem = await generate([{ name: "commonName", value: host }], {
     keyType: "ec",
     algorithm: "sha256",
     notBeforeDate,
@@ -57,7 +61,7 @@ async function selfSigned(domain: string): Promise<{ cert: string; key: string }
       { name: "basicConstraints", cA: false },
       { name: "keyUsage", digitalSignature: true },
       { name: "extKeyUsage", serverAuth: true, clientAuth: true },
-      { name: "subjectAltName", altNames: names.map((value) => ({ type: 2, value })) },
+      { name: "subjectAltName", altNames },
     ],
   });
   return { cert: pem.cert, key: pem.private };
@@ -101,8 +105,10 @@ function faultOf({ cert, key }: { cert: string; key: string }): string | undefin
 /** Whether the certificate is still good for a domain; the setting may have changed since it was made. */
 function isFor(domain: string, cert: string): boolean {
   const certificate = new X509Certificate(cert);
-  return (
-    certificate.checkHost(domainToASCII(domain) || domain) !== undefined &&
-    Date.parse(certificate.validTo) > Date.now()
-  );
+  const host = hostOf(domain);
+  const named = isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host);
+  return named !== undefined && Date.parse(certificate.validTo) > Date.now();
 }
+
+/** The domain as certificates write it: A-labels, an IPv6 address without its brackets. */
+const hostOf = (domain: string): string => domainToASCII(domain).replace(/^\[|\]$/g, "");

@@ -54,7 +54,7 @@ async function complete(command: Command): Promise<Command> {
 async function askPassword(): Promise<string> {
   if (!process.stdin.isTTY) return readInput();
   const password = await readHidden("Password: ");
-  if (password !== undefined && password === (await readHidden("Once more: "))) return password;
+  if (password === (await readHidden("Once more: "))) return password;
   throw new Error("that was not the same twice");
 }
 

@@ -1,4 +1,5 @@
 /** The way into a running node for the command line: a Unix socket in the data directory, one JSON line each way. */
+import { once } from "node:events";
 import { chmodSync, closeSync, openSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join, relative } from "node:path";
@@ -39,10 +40,7 @@ export async function listenForCommands(
       });
   });
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(address.path, resolve);
-    });
+    await once(server.listen(address.path), "listening");
     chmodSync(file, 0o600);
   } catch (error) {
     address.release();
@@ -61,25 +59,25 @@ export async function listenForCommands(
 
 /** Lets the node on `data` carry out a command; `undefined` where none listens. */
 export async function sendCommand(data: string, command: Command): Promise<Reply | undefined> {
-  const address = addressOf(data);
-  const socket = connect({ path: address.path, allowHalfOpen: true });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once("error", reject);
-      socket.once("connect", resolve);
-    });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ECONNREFUSED") return undefined;
+  const socket = await reach(data).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ECONNREFUSED") return undefined;
     throw error;
+  });
+  if (!socket) return undefined;
+  socket.setTimeout(replyTimeout, () => socket.destroy(new Error("the node does not answer")));
+  socket.end(JSON.stringify(command));
+  return JSON.parse(await readAll(socket)) as Reply;
+}
+
+async function reach(data: string): Promise<Socket> {
+  const address = addressOf(data);
+  try {
+    const socket = connect({ path: address.path, allowHalfOpen: true });
+    await once(socket, "connect");
+    return socket;
   } finally {
     address.release();
   }
-  socket.setTimeout(replyTimeout, () => socket.destroy(new Error("the node does not answer")));
-  socket.end(JSON.stringify(command));
-  const text = await readAll(socket);
-  if (text === "") throw new Error("the node stopped before it answered");
-  return JSON.parse(text) as Reply;
 }
 
 /** A path for the socket that fits, however deep the directory lies: on Linux, by way of an open directory. */
@@ -107,6 +105,6 @@ function readAll(socket: Socket): Promise<string> {
     });
     socket.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
     socket.once("error", reject);
-    socket.once("close", () => reject(new Error("the connection broke")));
+    socket.once("close", () => reject(new Error("the connection ended before the answer")));
   });
 }

@@ -8,6 +8,10 @@ export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" |
 const secrets = ["password", "authorization", "cookie", "token", "secret", "stored_key", "server_key"];
 
 export function createLogger(level: LogLevel): Logger {
+  // Standard output is for what was asked for: the addresses, a command's answer.
+  const lines = destination({ fd: 2, sync: true });
+  // A full disk or a closed terminal takes the log, but not the node.
+  lines.on("error", () => undefined);
   return pino(
     {
       level,
@@ -15,7 +19,6 @@ export function createLogger(level: LogLevel): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: { paths: secrets.flatMap((name) => [name, `*.${name}`]), censor: "[hidden]" },
     },
-    // Standard output is for what was asked for: the addresses, a command's answer.
-    destination({ fd: 2, sync: true }),
+    lines,
   );
 }

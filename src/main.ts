@@ -1,8 +1,11 @@
 /** `npm start`: a node in the foreground. It says where it can be reached, and stops when it is told to. */
+import { closeSync, openSync } from "node:fs";
+import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { createLogger, type Logger } from "./log.ts";
-import { StartError, startNode, type RunningNode } from "./node.ts";
+import { startNode, type RunningNode } from "./node.ts";
+import { StartError } from "./start-error.ts";
 import { software } from "./modules/software.ts";
 
 /** How long a clean end may take before it is an end all the same, in milliseconds. */
@@ -67,7 +70,18 @@ async function reload(node: RunningNode): Promise<void> {
   await node.reload(loadConfig(file));
 }
 
+/** A terminal that is closed sends SIGHUP too. */
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function obeySignals(node: RunningNode, log: Logger): void {
+  const wasOnTerminal = [0, 1, 2].some(isatty);
   let asked: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
     if (asked !== undefined) {
@@ -91,6 +105,7 @@ function obeySignals(node: RunningNode, log: Logger): void {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   process.on("SIGHUP", () => {
+    if (wasOnTerminal && !hasTerminal()) return stop("SIGHUP");
     reload(node).catch((error: unknown) => {
       log.error({ err: error }, "the settings could not be read again; the old ones stay");
     });

@@ -1,11 +1,8 @@
 /** Where everything meets: config → store → domain → server and modules → listeners. */
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createAdaptorServer } from "@hono/node-server";
 import { loadCertificate, type CertificatePair } from "./certificate.ts";
 import type { Config } from "./config.ts";
 import { listenForCommands } from "./control.ts";
@@ -36,16 +33,13 @@ import { accountStore } from "./store/accounts.ts";
 import { takeLock } from "./store/lock.ts";
 import { outboundStore } from "./store/outbound.ts";
 import { openStore, type SqliteStore } from "./store/sqlite.ts";
+import { explain, explainListening, StartError } from "./start-error.ts";
 import { execute } from "./verbs.ts";
 import { createApp } from "./web/app.ts";
+import { listenHttp } from "./web/listener.ts";
 
-/** How long what is under way may take once the node is told to stop, in milliseconds. */
+/** How long listeners to events may still work once the node is told to stop, in milliseconds. */
 const grace = 2_000;
-
-/** The node could not start for a reason that the operator can mend; the message says all there is to say. */
-export class StartError extends Error {
-  override readonly name = "StartError";
-}
 
 /** The whole node without its listeners: what the command line needs where no node runs. */
 export interface OpenNode extends Assembled {
@@ -131,9 +125,17 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
 
 type Closer = () => void | Promise<void>;
 
-/** Closes what was opened, the last first; only once. */
+/** Closes what was opened, the last first and only once; one that fails does not keep the others open. */
 async function closeAll(closers: Closer[]): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close();
+  const faults: unknown[] = [];
+  for (const close of closers.splice(0).reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      faults.push(error);
+    }
+  }
+  if (faults.length > 0) throw faults[0];
 }
 
 async function withinGrace(work: Promise<void>): Promise<void> {
@@ -153,15 +155,15 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
       throw new StartError(error.message, { cause: error });
     });
     const tls = explain("tls", certificate.file, () => new ServerTls(certificate));
-    const http = await listening(config, () => serveWeb(node));
-    if (http) closers.push(() => closeWeb(http));
-    const s2s = isFederated(config) ? await listening(config, () => federate(node, tls)) : undefined;
+    const http = await explainListening(listen, () => listenHttp(createApp(node), listen.http, listen.host));
+    closers.push(() => http.close());
+    const s2s = isFederated(config) ? await explainListening(listen, () => federate(node, tls)) : undefined;
     if (s2s) {
       closers.push(() => s2s.close());
       // What clients leave behind, such as that they are gone, is told to other servers yet.
       closers.push(() => withinGrace(node.events.idle()).then(() => node.federation.close()));
     }
-    const c2s = await listening(config, () =>
+    const c2s = await explainListening(listen, () =>
       listenC2s({
         domain: config.domain,
         host: listen.host,
@@ -189,7 +191,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
         ...(c2s.directTlsPort !== undefined && { c2sTls: c2s.directTlsPort }),
         ...(s2s?.port !== undefined && { s2s: s2s.port }),
         ...(s2s?.directTlsPort !== undefined && { s2sTls: s2s.directTlsPort }),
-        ...(http && { http: (http.address() as AddressInfo).port }),
+        ...(http.port !== undefined && { http: http.port }),
       },
       async reload(settings) {
         tls.reload(await loadCertificate(settings));
@@ -248,51 +250,4 @@ async function loadModules(files: readonly string[]): Promise<PipitModule[]> {
     loaded.push(module as PipitModule);
   }
   return loaded;
-}
-
-async function serveWeb({ config, accounts, posts, log }: OpenNode): Promise<Server | undefined> {
-  const { http: port, host } = config.listen;
-  if (port === false) return undefined;
-  const app = createApp({ config, accounts, posts, log });
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  return server;
-}
-
-async function closeWeb(server: Server): Promise<void> {
-  const impatient = setTimeout(() => server.closeAllConnections(), grace);
-  await new Promise((resolve) => server.close(resolve));
-  clearTimeout(impatient);
-}
-
-/** Says in plain words why a port could not be had. */
-async function listening<T>({ listen }: Config, start: () => Promise<T>): Promise<T> {
-  try {
-    return await start();
-  } catch (error) {
-    const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
-    const setting = Object.entries(listen).find(([key, value]) => key !== "host" && value === port)?.[0];
-    const where = `listen.${setting ?? "host"}: port ${port} on ${address ?? "all addresses"}`;
-    if (code === "EADDRINUSE") throw new StartError(`${where} is in use already`, { cause: error });
-    if (code === "EACCES") throw new StartError(`${where} may not be used by this user`, { cause: error });
-    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
-      throw new StartError(`listen.host: this machine has no address ${listen.host}`, { cause: error });
-    }
-    throw error;
-  }
-}
-
-/** Runs a step that depends on a file or directory, and puts its failure in one line. */
-function explain<T>(setting: string, path: string, step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    throw new StartError(`${setting}: ${path} cannot be used: ${(error as Error).message}`, { cause: error });
-  }
 }

@@ -11,19 +11,20 @@ export async function readInput(): Promise<string> {
     .replace(/\r?\n$/, "");
 }
 
-/** A line typed on the terminal without showing it; `undefined` where the terminal is closed or Ctrl-C is typed. */
-export function readHidden(question: string): Promise<string | undefined> {
+/** A line typed on the terminal without showing it; rejects where it is ended instead. */
+export function readHidden(question: string): Promise<string> {
   process.stderr.write(question);
   const nowhere = new Writable({ write: (_chunk, _encoding, written) => written() });
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     terminal.once("line", (line) => {
       resolve(line);
       terminal.close();
     });
+    terminal.once("SIGINT", () => terminal.close());
     terminal.once("close", () => {
       process.stderr.write("\n");
-      resolve(undefined);
+      reject(new Error("nothing was typed"));
     });
   });
 }

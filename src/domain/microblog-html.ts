@@ -1,12 +1,16 @@
 /** HTML from people: an allow-list, then well-formed XHTML (XEP-0277 wants it in the Atom entry). */
 import sanitizeHtml from "sanitize-html";
+import { refusal } from "../pubsub/errors.ts";
 import { NS } from "../xmpp/ns.ts";
 import { parseElement } from "../xmpp/parser.ts";
 import { attr, Element, legalText, xml } from "../xmpp/xml.ts";
-import { bidiControls } from "./post-text.ts";
+import { bidiControls, composed } from "./post-text.ts";
 
 /** Elements in elements: parsers, ours included, refuse a stanza at some depth, and an entry stands deep in one. */
 const nestingMaximum = 40;
+
+/** Tags: more do not fit into an entry, and the HTML parser takes the square of the number of open elements. */
+const tagsMaximum = 20_000;
 
 const words = (list: string): string[] => list.split(" ");
 
@@ -41,8 +45,13 @@ const rules: sanitizeHtml.IOptions = {
 const linkTo = (href: string): sanitizeHtml.Attributes =>
   linkScheme.test(href.trim()) ? { href, rel: "nofollow noopener noreferrer ugc" } : {};
 
-/** The body of a post as a `<div/>` in the XHTML namespace; whatever is not on the list is gone, its text is not. */
+/**
+ * The body of a post as a `<div/>` in the XHTML namespace; whatever is not on the list is gone, its text is not.
+ * `not-acceptable` where there is too much of it.
+ */
 export function cleanHtml(html: string): Element {
+  if (html.split("<", tagsMaximum + 2).length > tagsMaximum + 1)
+    throw refusal("payload-too-big", `A post has at most ${tagsMaximum.toLocaleString("en")} tags`);
   const safe = sanitizeHtml(html, rules).trim();
   // A character reference may stand for what XML cannot carry, so this comes after.
   const body = parseElement(`<div xmlns="${NS.xhtml}">${legalText(safe)}</div>`);
@@ -59,7 +68,7 @@ function tidy(element: Element): void {
   const nodes = element.children;
   element.children = [];
   for (const node of nodes) {
-    if (!(node instanceof Element)) element.append(String(node).replace(bidiControls, "").normalize("NFC"));
+    if (!(node instanceof Element)) element.append(composed(String(node).replace(bidiControls, "")));
     else {
       tidy(node);
       for (const part of node.name === "p" && node.children.some(isBlock) ? paragraphsOf(node) : [node]) {

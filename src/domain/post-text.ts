@@ -15,13 +15,18 @@ const unitsPerGrapheme = 8;
 
 /** Embeddings and overrides (UAX #9 §2.1, §2.2): they reach beyond the text that holds them. Isolates and marks stay. */
 export const bidiControls = /[\u202a-\u202e]/g;
+/** Marks on one letter beyond those of stream-safe text (UAX #15 §13): to order them takes the square of their number. */
+const stackedMarks = /(\p{M}{30})\p{M}+/gu;
 const visible = /[^\s\p{Cc}\p{Cf}]/u;
 const graphemes = new Intl.Segmenter("und", { granularity: "grapheme" });
 const sentences = new Intl.Segmenter("und", { granularity: "sentence" });
 
+/** In NFC, with no more marks on a letter than can be read. */
+export const composed = (value: string): string => value.replace(stackedMarks, "$1").normalize("NFC");
+
 /** The text as it may be stored and shown: legal in XML, NFC, plain line ends, no direction overrides, trimmed. */
 export function cleanText(value: string): string {
-  return legalText(value).replace(/\r\n?/g, "\n").replace(bidiControls, "").normalize("NFC").trim();
+  return composed(legalText(value).replace(/\r\n?/g, "\n").replace(bidiControls, "")).trim();
 }
 
 /** The cleaned text of a post; `not-acceptable` where nothing can be seen in it or it is too long. */

@@ -112,6 +112,7 @@ export class Rosters {
       },
       (error: unknown) => {
         held.loading = undefined;
+        held.missed = [];
         throw error;
       },
     );
@@ -243,7 +244,7 @@ export class Rosters {
     const written = await this.#store.transaction((tx) => work(rosterStore(tx)));
     const held = this.#held.get(account);
     if (held?.roster) held.roster.apply(written);
-    else held?.missed.push(written);
+    else if (held?.loading) held.missed.push(written);
     then?.();
     const { change, previous } = written;
     if (change) this.#events.emit("roster.changed", { account, item: change, previous });

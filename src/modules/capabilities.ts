@@ -3,6 +3,7 @@
  * to hear of (`<node>+notify`, XEP-0060 §9.2). Each hash is asked for once, believed only where it fits the answer
  * (§5.4), and then known for everybody who shows it. What cannot be verified counts for that one resource alone.
  */
+import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import type { Router } from "../server/router.ts";
 import type { Session } from "../server/session.ts";
@@ -49,20 +50,26 @@ interface Entry extends Resource {
   isAsked: boolean;
 }
 
-/** `added`: what the resource newly wants, of these accounts, or (a session of ours) of all that it may hear. */
-export type InterestListener = (
-  resource: Resource,
-  added: readonly string[],
-  account: string | undefined,
-) => Promise<void>;
+export interface CapabilityEvents {
+  /** A resource newly wants these nodes: of one account, or (a session of ours) of all that it may hear. */
+  "caps.interest": { resource: Resource; added: readonly string[]; account: string | undefined };
+}
 
 const nothing: ReadonlySet<string> = new Set();
 /** Shared by our own sessions, which are heard by whoever may: one thing less to hold for each. */
 const nobody = new Set<string>();
 
+export interface CapabilitiesOptions {
+  /** Who asks the clients. */
+  readonly router: Pick<Router, "request">;
+  readonly log: Logger;
+  readonly events: Events<CapabilityEvents>;
+}
+
 export class Capabilities {
-  readonly #router: Router;
+  readonly #router: Pick<Router, "request">;
   readonly #log: Logger;
+  readonly #events: Events<CapabilityEvents>;
   readonly #resources = new Map<string, readonly Entry[]>();
   /** The remote ones among them by their full JIDs, longest known first. */
   readonly #remote = new Map<string, Entry>();
@@ -70,15 +77,11 @@ export class Capabilities {
   readonly #verified = new Map<string, ReadonlySet<string>>();
   /** Who shows a hash that is being asked for. */
   readonly #waiting = new Map<string, Set<Entry>>();
-  readonly #listeners: InterestListener[] = [];
 
-  constructor({ router, log }: { router: Router; log: Logger }) {
+  constructor({ router, log, events }: CapabilitiesOptions) {
     this.#router = router;
     this.#log = log;
-  }
-
-  onInterest(listener: InterestListener): void {
-    this.#listeners.push(listener);
+    this.#events = events;
   }
 
   /** The resources of a bare JID that have shown capabilities. */
@@ -97,7 +100,8 @@ export class Capabilities {
     }
     if (!session && !entry.heardBy.has(account)) {
       entry.heardBy.add(account);
-      if (entry.wants.size > 0) this.#tell(entry, [...entry.wants], account);
+      const added = [...entry.wants];
+      if (added.length > 0) this.#events.emit("caps.interest", { resource: entry, added, account });
     }
     if (!c) return;
     const { hash, ver, node, ext } = c.attrs as Record<string, string | undefined>;
@@ -211,16 +215,8 @@ export class Capabilities {
     const added = [...wants].filter((node) => !entry.wants.has(node));
     entry.wants = wants;
     if (added.length === 0) return;
-    if (entry.session) this.#tell(entry, added);
-    else for (const account of entry.heardBy) this.#tell(entry, added, account);
-  }
-
-  #tell(entry: Entry, added: readonly string[], account?: string): void {
-    for (const listener of this.#listeners) {
-      listener(entry, added, account).catch((error: unknown) =>
-        this.#log.error({ err: error }, "a resource was not told what it wants"),
-      );
-    }
+    for (const account of entry.session ? [undefined] : entry.heardBy)
+      this.#events.emit("caps.interest", { resource: entry, added, account });
   }
 
   #recall(key: string): ReadonlySet<string> | undefined {

@@ -16,8 +16,9 @@ import type { Registry } from "../server/registry.ts";
 import type { Router } from "../server/router.ts";
 import type { Sessions } from "../server/sessions.ts";
 import type { Store } from "../store/store.ts";
+import type { CapabilityEvents } from "./capabilities.ts";
 
-export type PipitEvents = ServerEvents & PubSubEvents & DomainEvents;
+export type PipitEvents = ServerEvents & PubSubEvents & DomainEvents & CapabilityEvents;
 
 export interface ModuleContext {
   readonly config: Config;

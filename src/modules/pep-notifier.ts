@@ -94,11 +94,11 @@ export function createNotifier(context: ModuleContext) {
     item: RosterChange,
     previous: RosterChange | undefined,
   ): Promise<void> {
-    const resources = [...capabilities.of(item.jid)].filter(
-      ({ session, heardBy }) => session || heardBy.has(account),
-    );
-    const wanted = new Set(resources.flatMap(({ wants }) => [...wants]));
     if (!isContact(item)) return;
+    const resources = capabilities
+      .of(item.jid)
+      .filter(({ session, heardBy }) => session || heardBy.has(account));
+    const wanted = new Set(resources.flatMap(({ wants }) => [...wants]));
     for (const node of await pubsub.nodes.among([account], [...wanted])) {
       if (!sendsLastOnPresence(node) || !(await mayHear(node, item)) || (await mayHear(node, previous)))
         continue;

@@ -11,14 +11,13 @@ import {
   retractedMessages,
 } from "../pubsub/notifications.ts";
 import { answerOwner } from "../pubsub/owner-requests.ts";
-import { answer, type PubSubRequest } from "../pubsub/requests.ts";
+import { answer } from "../pubsub/requests.ts";
 import { get, set, type IqRequest, type Passage } from "../server/module.ts";
 import { fieldBoolean, fieldValue, parseForm } from "../xmpp/dataform.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { parseJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { attr, children, childText, type Element } from "../xmpp/xml.ts";
-import { capabilitiesOf } from "./capabilities.ts";
 import { defineModule, type ModuleContext } from "./context.ts";
 import { createNotifier } from "./pep-notifier.ts";
 
@@ -35,14 +34,8 @@ export default defineModule({
     const notifier = createNotifier(context);
     const { inOrder } = notifier;
 
-    const request = ({ type, from, to, payload }: IqRequest): PubSubRequest => ({
-      ...{ type, from, payload },
-      service: to.bare,
-    });
-    const ask = (iq: IqRequest) => answer(pubsub, request(iq));
-    const askAsOwner = (iq: IqRequest) => answerOwner(pubsub, request(iq));
-
-    capabilitiesOf(context).onInterest(notifier.welcome);
+    const ask = (iq: IqRequest) => answer(pubsub, { ...iq, service: iq.to.bare });
+    const askAsOwner = (iq: IqRequest) => answerOwner(pubsub, { ...iq, service: iq.to.bare });
 
     const sweeper = setInterval(() => {
       pubsub.items
@@ -86,6 +79,7 @@ export default defineModule({
             await notifier.opened(node, { ...node, config: previous });
           }),
         "pubsub.subscription": (change) => inOrder(change.node, () => notifier.subscription(change)),
+        "caps.interest": ({ resource, added, account }) => notifier.welcome(resource, added, account),
         "roster.changed": ({ account, item, previous }) => notifier.approved(account, item, previous),
         "presence.available": async ({ session, initial }) => {
           if (!initial) return;

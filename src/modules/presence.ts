@@ -105,7 +105,7 @@ export default defineModule({
     /** §8.5.3.1: an answer to a stranger would tell them that the resource is there. */
     function refuseStrangers({ from, to }: IqRequest): Done {
       const session = sessions.get(to);
-      if (!session || from.bare === to.bare || isOurs(from) || directed.hasBare(session, from)) return;
+      if (!session || isOurs(from) || directed.hasBare(session, from)) return;
       const refuse = (may: boolean): void => {
         if (!may) throw new StanzaError("service-unavailable");
       };

@@ -62,7 +62,6 @@ export default defineModule({
       // §8.5.3.2.2
       if (!to.isBare && type !== "subscribe" && !sessions.get(to)) return;
       const contact = from.bare;
-      if (contact === account) return;
       const request = copy(stanza, { from: contact, to: account });
       const then = ({ passes }: Passed): void => {
         if (passes) deliver(account, request, type);

@@ -13,6 +13,9 @@ const affiliationsOfNode = 1_000;
 
 const affiliations = ["owner", "publisher", "publish-only", "member", "none", "outcast"] as const;
 
+const tooMany = (): StanzaError =>
+  new StanzaError("not-acceptable", { text: `At most ${affiliationsOfNode} affiliations` });
+
 /** The affiliation of that name, if it is one. */
 export const parseAffiliation = (value: string): Affiliation | undefined =>
   affiliations.find((name) => name === value);
@@ -72,13 +75,13 @@ export class Affiliations {
     if (isAccount(service) && (wanted.get(service) ?? "owner") !== "owner")
       throw new StanzaError("not-acceptable", { text: "An account owns its nodes" });
     if (isAccount(service)) wanted.delete(service);
+    if (wanted.size > affiliationsOfNode) throw tooMany();
     await this.#engine.store.transaction(async (tx) => {
       const people = pubsubPeopleStore(tx);
       for (const [jid, affiliation] of wanted)
         await people.setAffiliation({ service, node: name, jid, affiliation });
       const rows = await people.affiliations(service, name);
-      if (rows.length > affiliationsOfNode)
-        throw new StanzaError("not-acceptable", { text: `At most ${affiliationsOfNode} affiliations` });
+      if (rows.length > affiliationsOfNode) throw tooMany();
       if (!isAccount(service) && !rows.some(({ affiliation }) => affiliation === "owner"))
         throw new StanzaError("not-acceptable", { text: "A node has an owner" });
     });

@@ -13,8 +13,8 @@ import { refusal, unsupported } from "./errors.ts";
 import type { Item, PubSubNode } from "./events.ts";
 import { itemFrom, positionAfter, rowOf, standalone } from "./item.ts";
 import { checkName, type Nodes } from "./nodes.ts";
-import { idPage, itemPage, type Page } from "./paging.ts";
-import type { Engine } from "./pubsub.ts";
+import { idPage, itemPage, itemsById, type Page } from "./paging.ts";
+import type { Engine, Prepared } from "./pubsub.ts";
 import type { Standings } from "./standings.ts";
 
 /** Items swept in one transaction. */
@@ -128,7 +128,7 @@ export class Items {
       // Where many may publish, an id belongs to who used it first.
       if (previous && previous.publisher !== publisher.bare && !isEditor(standing))
         throw new StanzaError("forbidden", { text: "The item of somebody else has that id" });
-      const result = projection
+      const result: Prepared = projection
         ? await projection.prepare({ node, id, payload: whole, publisher, previous })
         : { id: id ?? newId(), payload: whole };
       const item: Item = {
@@ -139,7 +139,7 @@ export class Items {
         payload: result.payload && standalone(result.payload),
         publishedAt,
       };
-      const store = !("store" in result) || result.store !== false;
+      const store = result.store !== false;
       if (!store) this.#rememberProbe(item);
       prepared.push({ item, store });
     }
@@ -218,14 +218,10 @@ export class Items {
 
   async #sweepNode(rows: readonly { service: string; node: string; id: string }[]): Promise<void> {
     const { service, node: name } = rows[0]!;
-    const node = await this.#nodes.find(service, name);
-    if (!node) return;
+    const node = await this.#nodes.get(service, name);
+    const wanted = rows.map(({ id }) => id);
     const ids = await this.#engine.store.transaction(async (tx) => {
-      const ids = await pubsubStore(tx).removeItems(
-        service,
-        name,
-        rows.map(({ id }) => id),
-      );
+      const ids = await pubsubStore(tx).removeItems(service, name, wanted);
       if (ids.length > 0) await this.#nodes.projection(node)?.removed(tx, node, ids);
       return ids;
     });
@@ -238,11 +234,9 @@ export class Items {
     return row && itemFrom(row);
   }
 
-  /** Those of the items that there are, in the order asked for (§6.5.8). */
-  async some({ service, node }: PubSubNode, ids: readonly string[]): Promise<Item[]> {
-    const rows = await pubsubStore(this.#engine.store).items(service, node, ids, this.#engine.now());
-    const byId = new Map(rows.map((row) => [row.id, row]));
-    return ids.flatMap((id) => byId.get(id) ?? []).map(itemFrom);
+  /** Those of the items that there are, in the order asked for, as many as one answer bears (§6.5.8). */
+  some(node: PubSubNode, ids: readonly string[]): Promise<Item[]> {
+    return itemsById(this.#engine, node, ids);
   }
 
   async last({ service, node }: PubSubNode): Promise<Item | undefined> {

@@ -27,11 +27,10 @@ const nodesOfAccount = 1_000;
 /** Items removed in one step when a node shrinks. */
 const evictionBatch = 1_000;
 
-/** `undefined` where the text cannot name a node or an item. */
-export function checkName(name: string, what: string): string {
+/** Throws `not-acceptable` where the text cannot name a node or an item. */
+export function checkName(name: string, what: string): void {
   if (name === "" || Buffer.byteLength(name) > nameMaximum)
     throw new StanzaError("not-acceptable", { text: `${what} has 1 to ${nameMaximum} bytes` });
-  return name;
 }
 
 export class Nodes {
@@ -66,8 +65,8 @@ export class Nodes {
   }
 
   /** `item-not-found` where there is no such node. */
-  async get(service: string, node: string): Promise<PubSubNode> {
-    const found = await this.find(service, node);
+  async get(service: string, node: string, store?: Store): Promise<PubSubNode> {
+    const found = await this.find(service, node, store);
     if (!found) throw new StanzaError("item-not-found", { text: "There is no such node" });
     return found;
   }
@@ -120,28 +119,26 @@ export class Nodes {
 
   /** §8.2. A node that becomes smaller loses its oldest items. */
   async configure(service: string, node: string, requester: Jid, form: DataForm): Promise<void> {
-    const before = await this.owned(service, node, requester);
-    const config = withForm(before.config, form);
-    const after: PubSubNode = { ...before, config };
-    const lost = await this.#engine.store.transaction(async (tx) => {
+    await this.owned(service, node, requester);
+    const { before, after, lost } = await this.#engine.store.transaction(async (tx) => {
+      const before = await this.get(service, node, tx);
+      const config = withForm(before.config, form);
+      const after: PubSubNode = { ...before, config };
       const repository = pubsubStore(tx);
       const stored = storedConfig(config, this.defaults(service, node));
       await repository.setConfig({ service, node, config: stored });
-      if (config.itemExpire !== before.config.itemExpire) {
-        const { itemExpire } = config;
+      const { itemExpire } = config;
+      if (itemExpire !== before.config.itemExpire)
         await repository.setExpiry(service, node, itemExpire === "max" ? undefined : itemExpire * 1000);
-      }
-      const removed = config.persistItems
-        ? await this.shrink(tx, after)
-        : await repository.purge(service, node);
+      const lost = config.persistItems ? await this.shrink(tx, after) : await repository.purge(service, node);
       const projection = this.projection(after);
-      if (removed.length > 0) await projection?.removed(tx, after, removed);
+      if (lost.length > 0) await projection?.removed(tx, after, lost);
       await projection?.configured(tx, after);
-      return removed;
+      return { before, after, lost };
     });
     this.#engine.events.emit("pubsub.configured", { node: after, previous: before.config });
     if (lost.length > 0) {
-      const notify = config.notifyRetract && config.publishNodeFull !== "discard-oldest";
+      const notify = after.config.notifyRetract && after.config.publishNodeFull !== "discard-oldest";
       this.#engine.events.emit("pubsub.retracted", { node: after, ids: lost, notify });
     }
   }

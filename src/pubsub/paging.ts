@@ -10,6 +10,8 @@ import type { Engine } from "./pubsub.ts";
 const itemsMaximum = 500;
 /** Payloads in one answer, in UTF-16 units: what a client parses without a stutter, and an s2s peer may refuse beyond. */
 const payloadsMaximum = 1_048_576;
+/** Items read at once. */
+const step = 50;
 
 export interface Page<Entry> {
   readonly entries: readonly Entry[];
@@ -21,9 +23,15 @@ export interface Page<Entry> {
 /** Items newest first (XEP-0060 §6.5.7); `item-not-found` where the cursor names no item. */
 export function itemPage(engine: Engine, node: PubSubNode, rsm: RsmRequest): Promise<Page<Item>> {
   return pageOf(engine, node, rsm, async (range, now) => {
-    const rows = await pubsubStore(engine.store).page(node.service, node.node, range, now);
-    return sizeable(rows, range).map(itemFrom);
+    const rows = await sizeable(inSteps(engine, node, range, now));
+    return (range.fromOldest ? rows.reverse() : rows).map(itemFrom);
   });
+}
+
+/** Those of the items that there are, in the order asked for. */
+export async function itemsById(engine: Engine, node: PubSubNode, ids: readonly string[]): Promise<Item[]> {
+  const wanted = [...new Set(ids)].slice(0, itemsMaximum);
+  return (await sizeable(byIds(engine, node, wanted))).map(itemFrom);
 }
 
 /** Their ids alone, for disco#items (§5.5). */
@@ -68,12 +76,46 @@ async function pageOf<Entry>(
   return page(await read({ skip, limit }, now), skip);
 }
 
-/** As many of the rows as one answer bears, at least one, from the end that the page was asked from. */
-function sizeable(rows: ItemRow[], { fromOldest }: ItemRange): ItemRow[] {
+/** The rows of a range, from the end that it is asked from. */
+async function* inSteps(
+  engine: Engine,
+  { service, node }: PubSubNode,
+  range: ItemRange,
+  now: Date,
+): AsyncGenerator<ItemRow> {
+  let next = range;
+  for (let left = range.limit; left > 0; left -= step) {
+    const limit = Math.min(step, left);
+    const page = await pubsubStore(engine.store).page(service, node, { ...next, limit }, now);
+    const rows = range.fromOldest ? page.reverse() : page;
+    yield* rows;
+    const last = rows.at(-1);
+    if (!last || rows.length < limit) return;
+    const onwards = range.fromOldest ? { newerThan: last.position } : { olderThan: last.position };
+    next = { ...range, ...onwards, skip: 0 };
+  }
+}
+
+async function* byIds(
+  engine: Engine,
+  { service, node }: PubSubNode,
+  ids: readonly string[],
+): AsyncGenerator<ItemRow> {
+  for (let start = 0; start < ids.length; start += step) {
+    const some = ids.slice(start, start + step);
+    const rows = await pubsubStore(engine.store).items(service, node, some, engine.now());
+    yield* rows.sort((a, b) => some.indexOf(a.id) - some.indexOf(b.id));
+  }
+}
+
+/** As many rows as one answer bears, at least one. They are read in steps, so that few more are ever in memory. */
+async function sizeable(rows: AsyncIterable<ItemRow>): Promise<ItemRow[]> {
+  const kept: ItemRow[] = [];
   let size = 0;
-  const fits = ({ payload }: ItemRow): boolean => (size += payload?.length ?? 0) <= payloadsMaximum;
-  const ordered = fromOldest ? rows.toReversed() : rows;
-  const end = ordered.findIndex((row, index) => !fits(row) && index > 0);
-  const kept = end < 0 ? ordered : ordered.slice(0, end);
-  return fromOldest ? kept.toReversed() : kept;
+  for await (const row of rows) {
+    size += row.payload?.length ?? 0;
+    if (size > payloadsMaximum && kept.length > 0) break;
+    kept.push(row);
+  }
+  return kept;
 }

@@ -24,6 +24,14 @@ export interface Contacts {
   groupsOf(owner: string, jid: string): Promise<readonly string[]>;
 }
 
+/** An item as it shall be stored. */
+export interface Prepared {
+  readonly id: string;
+  readonly payload: Element | undefined;
+  /** `false`: answer success, and store and tell nothing (a client that probes what it may do). */
+  readonly store?: boolean;
+}
+
 /** A second shape of a node's items, kept in the same transaction (posts of `urn:xmpp:microblog:0`). */
 export interface Projection {
   /** Before anything is stored: the item as it shall be stored, or `StanzaError`. `previous` is what it replaces. */
@@ -33,12 +41,7 @@ export interface Projection {
     payload: Element | undefined;
     publisher: Jid;
     previous: Item | undefined;
-  }): Promise<{
-    id: string;
-    payload: Element | undefined;
-    /** `false`: answer success, and store and tell nothing (a client that probes what it may do). */
-    store?: boolean;
-  }>;
+  }): Promise<Prepared>;
   stored(tx: Store, node: PubSubNode, item: Item): Promise<void>;
   /** Retracted, purged, evicted, expired, or gone with the node. */
   removed(tx: Store, node: PubSubNode, ids: readonly string[]): Promise<void>;

@@ -11,6 +11,9 @@ import type { PubSub } from "./pubsub.ts";
 import type { SubscriptionKey } from "./subscriptions.ts";
 import { defaultOptions, optionsForm } from "./subscription-options.ts";
 
+/** Items of one publish: they are prepared and written in one go, for which everybody else has to wait. */
+const itemsOfPublish = 100;
+
 export interface PubSubRequest {
   readonly type: "get" | "set";
   /** The bare address of the account or service that is asked. */
@@ -89,7 +92,9 @@ const keyOf = ({ service }: PubSubRequest, action: Element): SubscriptionKey => 
 /** §7.1. */
 async function publish(pubsub: PubSub, { service, from, payload }: PubSubRequest, action: Element) {
   const node = nodeOf(action);
-  const items = children(action, "item").map((item) => {
+  const asked = children(action, "item");
+  if (asked.length > itemsOfPublish) throw refusal("max-items-exceeded");
+  const items = asked.map((item) => {
     const [first, ...more] = children(item);
     if (more.length > 0) throw refusal("invalid-payload");
     return { id: attr(item, "id"), payload: first };

@@ -130,7 +130,7 @@ export class Subscriptions {
     else await this.#remove(node, waiting, owner.bare);
   }
 
-  /** §8.8.2: an owner adds and removes subscriptions; all of them or none. */
+  /** §8.8.2: an owner adds and removes subscriptions; none where one of the changes is impossible. */
   async set(
     service: string,
     name: string,

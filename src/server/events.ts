@@ -11,7 +11,10 @@ export interface ServerEvents {
   "presence.available": { session: Session; stanza: Element; initial: boolean };
   /** A resource that was available is so no longer; `stanza` is what its contacts are told. */
   "presence.unavailable": { session: Session; stanza: Element };
-  /** Presence of somebody else came in for an account of ours: their full JID, available or not. */
+  /**
+   * Presence came in from another domain for an account of ours: available or not, `from` as it was sent. That of our
+   * own accounts is told once, as it is sent.
+   */
   "presence.received": { account: string; from: Jid; stanza: Element };
   /** A link to another domain is there; `again`: it could not be reached before. */
   "domain.connected": { domain: string; again: boolean };

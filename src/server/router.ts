@@ -347,8 +347,6 @@ export class Router {
       this.#options.log.error({ err: thrown }, "a stanza could not be handled");
     const type = attr(stanza, "type");
     if (type === "error" || type === "result") return;
-    // RFC 6121 §8.5: presence that cannot be delivered is dropped, except where the sender must know (a bad address).
-    if (stanza.name === "presence" && error.condition === "service-unavailable") return;
     // Probes are the server's own, and nobody waits for their answer.
     const { condition } = error;
     if (type === "probe" && (condition.startsWith("remote-server") || condition === "not-allowed")) return;

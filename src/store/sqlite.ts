@@ -42,7 +42,12 @@ export function openStore(file: string, options: StoreOptions): SqliteStore {
     return connection;
   };
   const first = openWriter();
-  migrate(first, file);
+  try {
+    migrate(first, file);
+  } catch (error) {
+    first.close();
+    throw error;
+  }
   const read = open(file);
   read.pragma("query_only = ON");
   const writer = new Writer(first, openWriter, t, options);

@@ -25,8 +25,8 @@ export function atom(feed: Feed): string {
   return `<?xml version="1.0" encoding="utf-8"?>\n${serialize(element)}\n`;
 }
 
-/** What is there is Atom as well. A link without a type is taken for a web page (by Python's feedparser, for one). */
-const overXmpp = (href: string) => ({ rel: "alternate", type: "application/atom+xml", href });
+/** Not an alternate, of which readers take the first or (newsboat) the last for the page, whatever type it has. */
+const overXmpp = (href: string) => ({ rel: "related", type: "application/atom+xml", href });
 
 const person = ({ name, jid }: FeedAuthor) => ({ name, uri: jidUri(jid) });
 

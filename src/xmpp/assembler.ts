@@ -129,14 +129,21 @@ export class Assembler {
       throw toStreamError(thrown);
     }
     if (this.#strayText()) throw strayText();
-    // Saxes looks for the end of a reference without regard to what comes before it: "a & b" would take in stanzas.
-    if (this.#saxes["entity"] !== "" && notInReference.test(this.#saxes["entity"])) {
-      throw new StreamError("not-well-formed", "An ampersand that begins no reference");
-    }
+    this.#checkReference(this.#saxes["entity"], limits.nameLength);
     this.#carried += this.#bytes(text.length);
     this.#checkBytes(this.#carried);
     this.#fed += text.length;
     this.#text = "";
+  }
+
+  /** Saxes looks for the end of a reference without regard to what comes before it: "a & b" would take in stanzas. */
+  #checkReference(begun: string, maximum: number): void {
+    if (begun === "") return;
+    // Before the look at all of it, which byte after byte would take the square of its length.
+    if (begun.length > maximum) exceeded("characters in a name", maximum);
+    if (notInReference.test(begun)) {
+      throw new StreamError("not-well-formed", "An ampersand that begins no reference");
+    }
   }
 
   #strayText(): boolean {

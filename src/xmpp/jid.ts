@@ -64,8 +64,7 @@ export function parseJid(value: string): Jid | undefined {
 }
 
 function prepare(value: string): Jid | undefined {
-  // Three parts and two signs; preparation that makes a part shorter does not make it that much shorter.
-  if (value.length > 4 * maxPartBytes) return undefined;
+  if (value.length > maxLength) return undefined;
   // §3.1: the resource begins at the first slash, and only what stands before it is searched for an at-sign.
   const slash = value.indexOf("/");
   const bare = slash < 0 ? value : value.slice(0, slash);
@@ -77,6 +76,8 @@ function prepare(value: string): Jid | undefined {
   return new Jid(local, domain, resource);
 }
 
+/** Three parts and two signs; preparation that makes a part shorter does not make it that much shorter. */
+const maxLength = 4 * maxPartBytes;
 const fits = (part: string): boolean => part.length > 0 && Buffer.byteLength(part) <= maxPartBytes;
 
 // §3.3.1: printable ASCII without "&'/:<>@
@@ -127,6 +128,8 @@ const mappedToNothing = /[\u00ad\u034f\u1806\u180b-\u180d\u200b-\u200d\u2060\ufe
 /** The resourcepart as in RFC 8265 §4.2 (OpaqueString): case kept, every space the same (RFC 7622 §3.4). */
 export function prepareResource(value: string): string | undefined {
   if (plainResource.test(value)) return fits(value) ? value : undefined;
+  // To compose marks takes the square of their number.
+  if (value.length > maxLength) return undefined;
   const resource = value
     .replace(mappedToNothing, "")
     .replace(/\p{Zs}/gu, " ")

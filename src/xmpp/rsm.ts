@@ -4,13 +4,13 @@ import { NS } from "./ns.ts";
 import { child, childText, xml, type Element } from "./xml.ts";
 
 export interface RsmRequest {
-  /** How many items at most; 0 asks for the count alone (§2.6). */
+  /** How many items at most; 0 asks for the count alone (§2.7). */
   max?: number;
   /** The page behind the item with this id (§2.2). */
   after?: string;
   /** The page in front of the item with this id; "" is the last page (§2.3, §2.5). */
   before?: string;
-  /** The page that begins at this position (§2.4). */
+  /** The page that begins at this position (§2.6). */
   index?: number;
 }
 

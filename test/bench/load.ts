@@ -11,8 +11,8 @@ import { federation } from "./federation.ts";
 import { BenchServer, domain } from "./server.ts";
 
 const chatters = 100;
-/** Messages that each chatter keeps under way. */
-const window = 20;
+/** Messages that each chatter keeps under way: one as people chat, many as a client that catches up or a bot does. */
+const windows = [1, 20];
 const chatSeconds = 10;
 const followers = 500;
 const publishes = 200;
@@ -20,6 +20,10 @@ const visiblePosts = 200;
 const idleAccounts = 200;
 const idleSessions = 2000;
 async function chat(profile: boolean): Promise<void> {
+  for (const window of windows) await chatWith(window, profile);
+}
+
+async function chatWith(window: number, profile: boolean): Promise<void> {
   const locals = named("user", chatters);
   const server = await BenchServer.start(locals, profile);
   const clients = await loginAll(
@@ -49,7 +53,7 @@ async function chat(profile: boolean): Promise<void> {
   running = false;
   say(
     `chat    ${Math.round(messages / seconds)} messages/s, ${(used / messages).toFixed(1)} µs of server CPU a message, ` +
-      `${((100 * used) / 1e6 / seconds).toFixed(0)} % of a core (${chatters} users, ${seconds.toFixed(1)} s)`,
+      `${((100 * used) / 1e6 / seconds).toFixed(0)} % of a core (${chatters} users, ${window} under way each, ${seconds.toFixed(1)} s)`,
   );
   for (const client of clients) client.end();
   for (const line of await server.stop()) say(`        ${line}`);

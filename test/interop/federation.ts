@@ -26,7 +26,7 @@ export const startPipit: StartServer = async (t, { domain, host, dns, mode, cert
       s2s: { dialback: mode.proof === "dialback", resolver: [dns] },
       log: { level: "debug" },
     },
-    certificate,
+    { certificate },
   );
   for (const name of people) {
     const added = await node.pipit(["account", "add", `${name}@${domain}`, "--password", password]);

@@ -21,7 +21,8 @@ export async function house(t: TestContext): Promise<NodeProcess> {
 /** A directory that goes with the test. */
 export async function folderFor(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "pipit-interop-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  // A program that has been told to go may still be writing.
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
   return folder;
 }
 

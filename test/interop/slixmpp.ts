@@ -1,9 +1,6 @@
 /** slixmpp as an actor: the Python program beside this file, one client a process, spoken to in lines of JSON. */
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
-import { createInterface } from "node:readline";
-
-/** A safety net only: what is awaited comes in milliseconds. */
-const deadline = 60_000;
+import { fileURLToPath } from "node:url";
+import { Program } from "./software.ts";
 
 export interface ActorEvent {
   readonly event: string;
@@ -27,51 +24,24 @@ export interface SlixmppOptions {
 
 export class SlixmppActor implements AsyncDisposable {
   readonly jid: string;
-  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #program: Program;
+  /** What happened and nobody has asked for, in order. */
   readonly #events: ActorEvent[] = [];
-  #waiting: (() => void)[] = [];
-  #errors = "";
+  /** How much of what the program printed is in there. */
+  #read = 0;
   #commands = 0;
 
   constructor(options: SlixmppOptions) {
     this.jid = options.jid;
-    const script = new URL("../../../test/interop/slixmpp_actor.py", import.meta.url).pathname;
+    const script = fileURLToPath(new URL("../../../test/interop/slixmpp_actor.py", import.meta.url));
     const { jid, password, port, security, ca, mechanism = "any", interests = [] } = options;
     const login = [jid, password, options.host ?? "127.0.0.1", String(port), security, ca, mechanism];
-    this.#child = spawn("/usr/bin/python3", [script, ...login, ...interests]);
-    this.#child.stderr.on("data", (chunk: Buffer) => (this.#errors += chunk.toString()));
-    createInterface(this.#child.stdout).on("line", (line) => {
-      this.#events.push(JSON.parse(line) as ActorEvent);
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const look of waiting) look();
-    });
+    this.#program = new Program("/usr/bin/python3", [script, ...login, ...interests]);
   }
 
   /** The first event so far or to come that fits; it is taken out of the inbox. */
   hears(event: string, fits: (e: ActorEvent) => boolean = () => true): Promise<ActorEvent> {
-    return this.#takes(event, (e) => e.event === event && fits(e));
-  }
-
-  async #takes(what: string, fits: (e: ActorEvent) => boolean): Promise<ActorEvent> {
-    const until = Date.now() + deadline;
-    for (;;) {
-      const at = this.#events.findIndex(fits);
-      if (at >= 0) return this.#events.splice(at, 1)[0]!;
-      const left = until - Date.now();
-      if (left <= 0) {
-        throw new Error(
-          `${this.jid} heard no ${what}; inbox: ${JSON.stringify(this.#events)}; stderr: ${this.#errors}`,
-        );
-      }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#waiting.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
+    return this.#take(`${event} for ${this.jid}`, (e) => e.event === event && fits(e));
   }
 
   /** Whether such an event came and was not taken yet. */
@@ -82,23 +52,25 @@ export class SlixmppActor implements AsyncDisposable {
   /** Has the client do something and gives back its answer; a stanza error is thrown with its condition. */
   async does(action: string, fields: Record<string, unknown> = {}): Promise<ActorEvent> {
     const command = (this.#commands += 1);
-    this.#child.stdin.write(JSON.stringify({ command, do: action, ...fields }) + "\n");
-    const answer = await this.#takes(
-      `answer to ${action}`,
-      (e) => (e.event === "done" || e.event === "failed") && e["id"] === command,
-    );
+    this.#program.writes(JSON.stringify({ command, do: action, ...fields }) + "\n");
+    const isAnswer = (e: ActorEvent) => (e.event === "done" || e.event === "failed") && e["id"] === command;
+    const answer = await this.#take(`the answer to ${action}`, isAnswer);
     if (answer.event === "failed")
-      throw new Error(String(answer["condition"]) + ": " + String(answer["text"]));
+      throw new Error(`${String(answer["condition"])}: ${String(answer["text"])}`);
     return answer;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.stdin.end();
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 5000);
-    await gone;
-    clearTimeout(timer);
+  #take(what: string, fits: (e: ActorEvent) => boolean): Promise<ActorEvent> {
+    return this.#program.until(what, (stdout) => {
+      for (let end; (end = stdout.indexOf("\n", this.#read)) >= 0; this.#read = end + 1)
+        this.#events.push(JSON.parse(stdout.slice(this.#read, end)) as ActorEvent);
+      const at = this.#events.findIndex(fits);
+      return at < 0 ? undefined : this.#events.splice(at, 1)[0];
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#program[Symbol.asyncDispose]();
   }
 }
 

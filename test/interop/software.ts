@@ -1,12 +1,13 @@
-/** Real software on this machine: whether it is there, and a terminal to drive it in. */
-import { execFile, spawnSync } from "node:child_process";
+/** Real software on this machine: whether it is there, a terminal to drive it in, and a watch over what it prints. */
+import { execFile, spawn, spawnSync, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** How often a terminal is looked at, and how long at most, in milliseconds. */
+/** How often a terminal is looked at, in milliseconds. */
 const lookEvery = 100;
-const deadline = 60_000;
+/** A safety net only, in milliseconds: what is awaited comes long before, and a program that ends fails at once. */
+export const deadline = 60_000;
 
 /** Why a test cannot run here, for `skip`; `false` where every program is there. */
 export function missing(...programs: string[]): string | false {
@@ -14,69 +15,132 @@ export function missing(...programs: string[]): string | false {
   return absent.length > 0 && `not installed: ${absent.join(", ")} (.ci/run installs it)`;
 }
 
-/** Why slixmpp cannot run here; `false` where it can. */
+/** Why a Python module cannot be used here; `false` where it can. */
 export function missingPython(module: string): string | false {
   const found = spawnSync("/usr/bin/python3", ["-c", `import ${module}`]).status === 0;
   return !found && `not installed: the Python module ${module} (.ci/run installs it)`;
 }
 
+/** A program without a screen: what it prints, and how it ends. It ends with the test, if not before. */
+export class Program implements AsyncDisposable {
+  #stdout = "";
+  #stderr = "";
+  readonly #name: string;
+  readonly #child: ChildProcessWithoutNullStreams;
+  /** How it ended, once it has. */
+  #end: string | undefined;
+  #look = (): void => undefined;
+
+  constructor(name: string, args: readonly string[], environment: Record<string, string> = {}) {
+    this.#name = name;
+    const child = spawn(name, args, { env: { ...process.env, ...environment } });
+    this.#child = child;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      this.#stdout += text;
+      this.#look();
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
+    const ends = (how: string): void => {
+      this.#end ??= how;
+      this.#look();
+    };
+    // Who writes to a program that has ended learns it from what is missing.
+    child.stdin.on("error", () => undefined);
+    child.once("error", (error) => ends(error.message));
+    child.once("close", (code, signal) => ends(signal ?? `exit code ${code}`));
+  }
+
+  writes(text: string): void {
+    this.#child.stdin.write(text);
+  }
+
+  /** What `find` gives of all that was printed, now or later; an error once the program has ended without it. */
+  until<Found>(what: string, find: (stdout: string) => Found | undefined): Promise<Found> {
+    return new Promise((resolve, reject) => {
+      const done = (settle: () => void): void => {
+        clearTimeout(timer);
+        this.#look = () => undefined;
+        settle();
+      };
+      const fail = (why: string): void =>
+        done(() =>
+          reject(new Error(`${this.#name} ${why} without ${what}\n${this.#stdout}\n${this.#stderr}`)),
+        );
+      const timer = setTimeout(() => fail(`has run for ${deadline} ms`), deadline);
+      this.#look = () => {
+        const found = find(this.#stdout);
+        if (found !== undefined) done(() => resolve(found));
+        else if (this.#end !== undefined) fail(`has ended (${this.#end})`);
+      };
+      this.#look();
+    });
+  }
+
+  /** Closes its input, with this at the end of it, and waits until it has succeeded; what it printed. */
+  succeeds(input = ""): Promise<string> {
+    this.#child.stdin.end(input);
+    return this.until("success", (stdout) => (this.#end === "exit code 0" ? stdout : undefined));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#end !== undefined) return;
+    const ended = new Promise((resolve) => this.#child.once("close", resolve));
+    this.#child.kill("SIGKILL");
+    await ended;
+  }
+}
+
 /** A program in tmux, as somebody sits before it. */
 export class Terminal implements AsyncDisposable {
-  readonly #session: string;
   readonly #socket: string;
 
-  private constructor(session: string, socket: string) {
-    this.#session = session;
+  private constructor(socket: string) {
     this.#socket = socket;
   }
 
-  static async open(socket: string, command: string, env: Record<string, string>): Promise<Terminal> {
-    const session = "pipit";
-    const variables = Object.entries(env).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
-    await run("tmux", [
-      "-S",
-      socket,
-      "-f",
-      "/dev/null",
-      "new-session",
-      "-d",
-      "-s",
-      session,
-      "-x",
-      "160",
-      "-y",
-      "50",
-      ...variables,
-      command,
-    ]);
-    return new Terminal(session, socket);
+  /** Starts the command in a tmux of its own, whose socket is the file `socket`. */
+  static async open(socket: string, command: string, environment: Record<string, string>): Promise<Terminal> {
+    const terminal = new Terminal(socket);
+    const variables = Object.entries(environment).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
+    // The last screen stays, so that a failure can show it.
+    const stay = ["set-option", "-g", "remain-on-exit", "on", ";"];
+    await terminal.#tmux(...stay, "new-session", "-d", "-x", "160", "-y", "50", ...variables, command);
+    return terminal;
   }
 
   /** Types a line and presses Enter. */
   async types(line: string): Promise<void> {
-    await run("tmux", ["-S", this.#socket, "send-keys", "-t", this.#session, "-l", line]);
-    await run("tmux", ["-S", this.#socket, "send-keys", "-t", this.#session, "Enter"]);
+    await this.#tmux("send-keys", "-l", line, ";", "send-keys", "Enter");
   }
 
   async presses(key: string): Promise<void> {
-    await run("tmux", ["-S", this.#socket, "send-keys", "-t", this.#session, key]);
-  }
-
-  async screen(): Promise<string> {
-    return (await run("tmux", ["-S", this.#socket, "capture-pane", "-p", "-t", this.#session])).stdout;
+    await this.#tmux("send-keys", key);
   }
 
   /** Looks until the screen shows it; a terminal tells no events. */
   async shows(what: RegExp): Promise<string> {
-    for (const until = Date.now() + deadline; Date.now() < until;) {
-      const screen = await this.screen();
+    for (const until = Date.now() + deadline; ;) {
+      const [screen, isDead] = await this.#look();
       if (what.test(screen)) return screen;
+      if (isDead) throw new Error(`the program ended and never showed ${what}:\n${screen}`);
+      if (Date.now() > until) throw new Error(`the screen never showed ${what}:\n${screen}`);
       await new Promise((resolve) => setTimeout(resolve, lookEvery));
     }
-    throw new Error(`the screen never showed ${what}:\n${await this.screen()}`);
+  }
+
+  async #look(): Promise<[screen: string, isDead: boolean]> {
+    const lines = (await this.#tmux("capture-pane", "-p", ";", "display-message", "-p", "#{pane_dead}"))
+      .trimEnd()
+      .split("\n");
+    const isDead = lines.pop() === "1";
+    return [lines.join("\n").trimEnd(), isDead];
+  }
+
+  async #tmux(...args: string[]): Promise<string> {
+    return (await run("tmux", ["-S", this.#socket, "-f", "/dev/null", ...args])).stdout;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await run("tmux", ["-S", this.#socket, "kill-server"]);
+    await this.#tmux("kill-server");
   }
 }

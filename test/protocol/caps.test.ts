@@ -187,6 +187,7 @@ test("an answer that comes after the client has left changes nothing", async (t)
   await using stage = await cast(t, { juliet: {} });
   const { juliet } = stage.actors;
   const caps = wanting([tune]);
+  await juliet.asks(publishing(tune), ok);
   juliet.sends(`<presence>${caps.c}</presence>`);
   const question = await juliet.receives(questionTo(juliet));
   juliet.sends("<presence type='unavailable'/>");

@@ -9,10 +9,13 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { certificateFor } from "../support/certificate.ts";
-import { spawnNode, type NodeProcess } from "../support/node.ts";
+import { environment, spawnNode, type NodeProcess } from "../support/node.ts";
 import { ClientStream, connect } from "../support/stream.ts";
 
 const program = (name: string): string => fileURLToPath(new URL(`../../src/${name}.js`, import.meta.url));
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const anyPorts = '[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\nhttp = 0\n';
 
 /** A folder with settings and no node. */
 function folderOf(t: TestContext, toml = 'domain = "pipit.test"\n'): string {
@@ -33,7 +36,7 @@ function run(name: "cli" | "main", folder: string, args: readonly string[], inpu
     const child = execFile(
       process.execPath,
       [program(name), ...args],
-      { cwd: folder, timeout: 60_000 },
+      { cwd: folder, env: environment(), timeout: 60_000 },
       (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
     );
     child.stdin?.end(input);
@@ -159,6 +162,8 @@ test("a socket that a killed node left is replaced", async (t) => {
 
 test("the data directory may lie deeper than the path of a socket may be long", async (t) => {
   const data = join(...Array.from({ length: 12 }, (_, depth) => `a-rather-long-name-${depth}`));
+  const without = await pipit(folderOf(t, `data = "${data}"`), "account list --json");
+  assert.deepEqual([without.code, addresses(without)], [0, []], without.stderr);
   const node = await spawnNode(t, { data });
   assert(Buffer.byteLength(join(node.folder, data)) > 200);
   assert.equal((await node.pipit(["account", "add", "ana@pipit.test", "--password", "one"])).code, 0);
@@ -188,12 +193,10 @@ test("many commands at once wait for each other where no node runs", async (t) =
 });
 
 test("a node without accounts says how to make one, and that its certificate is its own", async (t) => {
-  const folder = folderOf(
-    t,
-    'domain = "pipit.test"\n[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\nhttp = 0',
-  );
+  const folder = folderOf(t, `domain = "pipit.test"\n${anyPorts}`);
   const child = spawn(process.execPath, [program("main")], {
     cwd: folder,
+    env: environment(),
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.after(() => child.kill("SIGKILL"));
@@ -206,37 +209,53 @@ test("a node without accounts says how to make one, and that its certificate is 
   assert.deepEqual(await once(child, "exit"), [0, null]);
 });
 
-test("the certificate is read again on SIGHUP, and a bad one changes nothing", async (t) => {
-  const node = await spawnNode(t);
-  await node.pipit(["account", "add", "ana@pipit.test", "--password", "one"]);
-  const logged = async (message: RegExp): Promise<void> => {
-    while (!message.test(node.output)) await new Promise((resolve) => setTimeout(resolve, 10));
-  };
-  writeFileSync(join(node.folder, "cert.pem"), "nothing");
-  node.signals("SIGHUP");
-  await logged(/the old one stays/);
-  await (await node.login("ana", { password: "one", resource: "a" })).receivesNothing();
-  const { cert, key } = await certificateFor("other.test");
-  writeFileSync(join(node.folder, "cert.pem"), cert);
-  writeFileSync(join(node.folder, "key.pem"), key);
-  node.signals("SIGHUP");
-  await logged(/the certificate was read again/);
-  await assert.rejects(node.login("ana", { password: "one", resource: "b" }));
+test("npm start passes signals on, so that stopping npm stops the node", async (t) => {
+  const folder = folderOf(t, anyPorts);
+  const args = ["start", "--ignore-scripts", "--silent", "--", "--config", join(folder, "pipit.toml")];
+  const child = spawn("npm", args, { cwd: root, env: environment(), stdio: ["ignore", "pipe", "ignore"] });
+  t.after(() => child.kill("SIGKILL"));
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  assert.deepEqual(await once(child, "exit"), [0, null]);
+  assert.equal(existsSync(join(folder, "data", "control")), false);
 });
+
+test(
+  "the certificate is read again on SIGHUP, and a bad one changes nothing",
+  { timeout: 60_000 },
+  async (t) => {
+    const node = await spawnNode(t);
+    await node.pipit(["account", "add", "ana@pipit.test", "--password", "one"]);
+    const logged = async (message: RegExp): Promise<void> => {
+      while (!message.test(node.output)) await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    writeFileSync(join(node.folder, "cert.pem"), "nothing");
+    node.signals("SIGHUP");
+    await logged(/the old ones stay/);
+    await (await node.login("ana", { password: "one", resource: "a" })).receivesNothing();
+    const { cert, key } = await certificateFor("other.test");
+    writeFileSync(join(node.folder, "cert.pem"), cert);
+    writeFileSync(join(node.folder, "key.pem"), key);
+    node.signals("SIGHUP");
+    await logged(/the certificate were read again/);
+    await assert.rejects(node.login("ana", { password: "one", resource: "b" }));
+  },
+);
 
 test("what keeps a node from starting is told in one line, without a stack", async (t) => {
   const busy = createServer().listen(0, "127.0.0.1");
   t.after(() => busy.close());
   await once(busy, "listening");
   const { port } = busy.address() as AddressInfo;
-  const listen = (line: string) => `[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\nhttp = 0\n${line}`;
-  const free = listen("");
   const cases: readonly [toml: string, reason: RegExp][] = [
-    [free.replace("c2s = 0", `c2s = ${port}`), /^pipit: listen\.c2s: port \d+ on 127\.0\.0\.1 is in use/],
-    [free.replace("http = 0", `http = ${port}`), /^pipit: listen\.http: port \d+ on 127\.0\.0\.1 is in use/],
-    [`${free}[tls]\ncert = "c.pem"\nkey = "k.pem"`, /^pipit: tls\.cert: .*c\.pem cannot be read/],
-    [`data = "pipit.toml"\n${free}`, /^pipit: data: .*pipit\.toml cannot be used/],
-    [`modules = ["none.mjs"]\n${free}`, /^pipit: modules: .*none\.mjs cannot be loaded/],
+    [anyPorts.replace("c2s = 0", `c2s = ${port}`), /^pipit: listen\.c2s: port \d+ on 127\.0\.0\.1 is in use/],
+    [
+      anyPorts.replace("http = 0", `http = ${port}`),
+      /^pipit: listen\.http: port \d+ on 127\.0\.0\.1 is in use/,
+    ],
+    [`${anyPorts}[tls]\ncert = "c.pem"\nkey = "k.pem"`, /^pipit: tls\.cert: .*c\.pem cannot be read/],
+    [`data = "pipit.toml"\n${anyPorts}`, /^pipit: data: .*pipit\.toml cannot be used/],
+    [`modules = ["none.mjs"]\n${anyPorts}`, /^pipit: modules: .*none\.mjs cannot be loaded/],
     ["domian = 3", /^pipit: domian: there is no such setting/],
   ];
   for (const [toml, reason] of cases) {

@@ -1,6 +1,7 @@
 /** XEP-0163: what an account publishes, and who hears of it. The scenes are those of the XEP. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createNotifier } from "../../src/modules/pep-notifier.ts";
 import { errorCondition } from "../../src/xmpp/stanza.ts";
 import { attr, child, children, type Element } from "../../src/xmpp/xml.ts";
 import { shows, wanting } from "../support/client-caps.ts";
@@ -418,6 +419,55 @@ test("purging, configuring and deleting are told where the node says so", async 
   await both(`<delete node='${tune}'><redirect uri='xmpp:juliet@verona.example'/></delete>`);
 });
 
+test("a node may end without a word", async (t) => {
+  await using stage = await cast(t, { juliet: {}, romeo: {} }, { friends: [["juliet", "romeo"]] });
+  const { juliet, romeo } = stage.actors;
+  await want(stage, [tune], romeo);
+  await juliet.asks(publishing(tune, "one", { notify_delete: "0" }), ok);
+  await romeo.receives(itemEvent(juliet, romeo.full, "one"));
+  await juliet.asks(owning(`<delete node='${tune}'/>`), ok);
+  await romeo.receivesNothing();
+});
+
+test("a node may keep what it tells for who is available", async (t) => {
+  await using stage = await cast(t, { juliet: {}, romeo: { presence: false }, paris: { presence: false } });
+  const { juliet, romeo, paris } = stage.actors;
+  const options = { access_model: "open", send_last_published_item: "never" };
+  await juliet.asks(publishing(tune, "one", options), ok);
+  for (const actor of [romeo, paris]) await actor.asks(subscribing(juliet, tune, actor.full), ok);
+  await juliet.asks(publishing(tune, "two"), ok);
+  for (const actor of [romeo, paris]) await actor.receives(itemEvent(juliet, actor.full, "two"));
+  await juliet.asks(configuring(tune, { presence_based_delivery: "1" }), ok);
+  romeo.sends("<presence/>");
+  await stage.settle();
+  ignoresPresence(stage);
+  await juliet.asks(publishing(tune, "three"), ok);
+  await romeo.receives(itemEvent(juliet, romeo.full, "three"));
+  await paris.receivesNothing();
+});
+
+test("what one event leads to is over before the next one at that account begins", async (t) => {
+  await using stage = await cast(t, { juliet: {} });
+  const { juliet } = stage.actors;
+  await juliet.asks(publishing(tune, "one"), ok);
+  const node = await stage.node.pubsub.nodes.get(juliet.bare, tune);
+  const { inOrder } = createNotifier(stage.node);
+  const done: string[] = [];
+  let release = (): void => undefined;
+  const slow = inOrder(node, async () => {
+    await new Promise<void>((resolve) => (release = resolve));
+    done.push("slow");
+    throw new Error("and it fails");
+  });
+  const fast = inOrder(node, async () => void done.push("fast"));
+  await stage.settle();
+  assert.deepEqual(done, []);
+  release();
+  await assert.rejects(async () => slow, /and it fails/);
+  await fast;
+  assert.deepEqual(done, ["slow", "fast"]);
+});
+
 test("notifications are as the node is configured", async (t) => {
   await using stage = await cast(t, { juliet: {}, romeo: {} }, { friends: [["juliet", "romeo"]] });
   const { juliet, romeo } = stage.actors;
@@ -512,6 +562,14 @@ test("an owner approves subscriptions (XEP-0060 §8.6)", async (t) => {
   await juliet.asks(publishing(tune, "three"), ok);
   await romeo.receives(itemEvent(juliet, romeo.bare, "three"));
   for (const actor of [juliet, romeo, paris]) await actor.receivesNothing();
+
+  // Who still waits hears nothing, also where others need not wait any more.
+  await paris.asks(subscribing(juliet, tune, paris.bare), ok);
+  await juliet.receives(question(paris));
+  await juliet.asks(configuring(tune, { access_model: "open" }), ok);
+  await juliet.asks(publishing(tune, "four"), ok);
+  await romeo.receives(itemEvent(juliet, romeo.bare, "four"));
+  await paris.receivesNothing();
 });
 
 test("an owner hears of followers, and can end what they began (B8)", async (t) => {

@@ -243,12 +243,27 @@ test("a probe is answered to subscribers only (§4.3.2)", async (t) => {
   chamber.sends(`<presence type='probe' to='${juliet.bare}'/>`);
   for (const { full } of [juliet, chamber])
     await chamber.receives(`<presence from='${full}' to='${chamber.full}'/>`);
-  // Strangers are told that they are not subscribed, which they know; it is the same where there is nobody (§8.5.1).
+  // Strangers get nothing that they would be shown (§A.3.4).
   for (const bare of [juliet.bare, stage.bare("nobody")])
     paris.sends(`<presence type='probe' to='${bare}'/>`);
   // Juliet may not see Romeo either.
   juliet.sends(`<presence type='probe' to='${romeo.bare}'/>`);
   for (const actor of [romeo, juliet, chamber, paris]) await actor.receivesNothing();
+});
+
+test("to who asks without being subscribed, nobody there is as somebody who refuses (§8.5.1)", async (t) => {
+  await using stage = await cast(t, { paris: {}, juliet: silent });
+  const { paris, juliet } = stage.actors;
+  await juliet.ends();
+  await paris.asks("<iq type='get'><query xmlns='jabber:iq:roster'/></iq>", "<iq type='result'/>");
+  const push = (inside: string) => `<iq type='set'><query xmlns='jabber:iq:roster'>${inside}</query></iq>`;
+  for (const bare of [juliet.bare, stage.bare("nobody")]) {
+    paris.sends(`<presence type='subscribe' to='${bare}'/>`);
+    await paris.receives(push(`<item jid='${bare}' ask='subscribe'/>`));
+    paris.sends(`<presence type='probe' to='${bare}'/>`);
+    await paris.receivesNext(`<presence type='unsubscribed' from='${bare}' to='${paris.bare}'/>`);
+    await paris.receivesNext(push(`<item jid='${bare}' ask='{none}'/>`));
+  }
 });
 
 test("a server that believes in a subscription there is not learns better by its probe", async (t) => {
@@ -295,12 +310,12 @@ test("contacts on other servers that are out of reach disturb nobody", async (t)
   await romeo.pings();
   const { rosters, events, router } = stage.node;
   await rosters.pass({ account: romeo.bare, contact: far, direction: "in", type: "subscribed" });
+  const told: string[] = [];
+  events.on("presence.received", ({ account, from }) => void told.push(`${from.full} to ${account}`));
   romeo.sends("<presence/>");
   await romeo.receives(`<presence from='${romeo.full}'/>`);
   await romeo.receivesNothing();
   // Their presence, once it comes, is delivered, and told to whom it may concern.
-  const told: string[] = [];
-  events.on("presence.received", ({ account, from }) => void told.push(`${from.full} to ${account}`));
   await router.route(readElement(`<presence from='${far}/balcony' to='${romeo.bare}'/>`));
   await romeo.receives(`<presence from='${far}/balcony'/>`);
   assert.deepEqual(told, [`${far}/balcony to ${romeo.bare}`]);
@@ -309,7 +324,7 @@ test("contacts on other servers that are out of reach disturb nobody", async (t)
 test("a subscription to another server that cannot be reached is told to the user (§3.1.2)", async (t) => {
   await using stage = await cast(t, { romeo: {} });
   const { romeo } = stage.actors;
-  romeo.sends("<presence type='subscribe' to='juliet@capulet.example' id='s'/>");
+  romeo.sends("<presence type='subscribe' to='juliet@capulet.example/balcony' id='s'/>");
   const error = await romeo.receives(refused("cancel", "remote-server-not-found"));
   assert.deepEqual([attr(error, "from"), attr(error, "id")], ["juliet@capulet.example", "s"]);
 });

@@ -63,7 +63,7 @@ async function liveAndDie(ports: Ports, roll: (sides: number) => number): Promis
   await closed;
 }
 
-test("a thousand connections break", async (t) => {
+test("a thousand connections break", { timeout: 120_000 }, async (t) => {
   const ports = await openPorts(t);
   const bob = await ports.welcomes("bob", "den");
   const roll = dice(20261120);

@@ -11,6 +11,9 @@ import { certificateFor } from "../support/certificate.ts";
 import { auth, authenticate } from "../support/sasl-client.ts";
 import { streamHeader, type ClientStream } from "../support/stream.ts";
 
+/** A safety net for what waits for an event that does not come. */
+const patience = { timeout: 120_000 };
+
 /** The stream error that was sent, then the end of the stream and of the connection. */
 async function fails(stream: ClientStream, condition: string): Promise<void> {
   await stream.receives(`<error xmlns='${NS.stream}'><${condition} xmlns='${NS.streams}'/></error>`);
@@ -27,7 +30,7 @@ async function hears(t: TestContext, bytes: string | Uint8Array): Promise<Client
   return stream;
 }
 
-describe("the server's header", () => {
+describe("the server's header", patience, () => {
   test("has a fresh id, the domain, the version and a language", async (t) => {
     const ports = await openPorts(t);
     const ids = new Set<string>();
@@ -56,7 +59,7 @@ describe("the server's header", () => {
   });
 });
 
-describe("a header is refused", () => {
+describe("a header is refused", patience, () => {
   const cases: [string, Record<string, string | undefined>, string][] = [
     ["without an address", { to: undefined }, "improper-addressing"],
     ["with an empty address", { to: "" }, "improper-addressing"],
@@ -98,7 +101,7 @@ test("a header may use any prefix, name the domain in capitals and claim a later
   await stream.receives("<stream:features/>");
 });
 
-describe("bytes that are no XMPP end the stream", () => {
+describe("bytes that are no XMPP end the stream", patience, () => {
   const cases: [string, string | Uint8Array, string][] = [
     ["bad XML", "<message></iq>", "not-well-formed"],
     ["a comment", "<!-- psst -->", "restricted-xml"],
@@ -126,7 +129,7 @@ describe("bytes that are no XMPP end the stream", () => {
   }
 });
 
-describe("the end of a stream", () => {
+describe("the end of a stream", patience, () => {
   test("is answered", async (t) => {
     const ports = await openPorts(t);
     const { stream } = await ports.opens();
@@ -185,7 +188,7 @@ describe("the end of a stream", () => {
   });
 });
 
-describe("STARTTLS", () => {
+describe("STARTTLS", patience, () => {
   test("is required, and says so", async (t) => {
     const ports = await openPorts(t);
     const { features } = await ports.opens("none");
@@ -198,10 +201,14 @@ describe("STARTTLS", () => {
 
   test("is offered beside SCRAM where it is not required, and PLAIN is not", async (t) => {
     const ports = await openPorts(t, { requireTls: false });
-    const { features } = await ports.opens("none");
+    const { stream, features } = await ports.opens("none");
     assert(!child(child(features, "starttls", NS.tls)!, "required"));
     const mechanisms = children(child(features, "mechanisms", NS.sasl)!).map((one) => one.getText());
     assert.deepEqual(mechanisms, ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"]);
+    assert.equal((await authenticate(stream, features, { username: "ana", password })).name, "success");
+    await stream.opens();
+    assert(!child(await stream.receives("<stream:features/>"), "starttls", NS.tls));
+    await stream.binds();
   });
 
   test("discards what came with it in the clear", async (t) => {
@@ -247,7 +254,7 @@ describe("STARTTLS", () => {
   });
 });
 
-describe("TLS", () => {
+describe("TLS", patience, () => {
   const handshake = async (port: number, options: object): Promise<TLSSocket> => {
     const { cert } = await certificateFor(domain);
     const socket = connectTls({ host: "127.0.0.1", port, servername: domain, ca: cert, ...options });
@@ -304,19 +311,32 @@ describe("TLS", () => {
 
   test("ends with the first record that is broken", async (t) => {
     const ports = await openPorts(t);
-    const raw = connectPlain({ host: "127.0.0.1", port: ports.c2s.directTlsPort! });
-    await once(raw, "connect");
-    const secured = connectTls({ socket: raw, servername: domain, ca: ports.certificate.cert });
-    await once(secured, "secureConnect");
-    secured.on("error", () => undefined);
-    raw.on("error", () => undefined);
-    const closed = once(raw, "close");
-    raw.write(Buffer.from([0x17, 0x03, 0x03, 0x00, 0x05, 1, 2, 3, 4, 5]));
+    const { stream } = await ports.opens("none");
+    const tcp = stream.socket;
+    await stream.secures();
+    await stream.opens();
+    await stream.receives("<stream:features/>");
+    await stream.authenticates("ana", password);
+    await stream.binds("phone");
+    const closed = new Promise<void>((resolve) => ports.events.on("session.closed", () => resolve()));
+    // It does not hear the server complain, so it is not the one who ends it.
+    stream.socket.pause();
+    tcp.write(Buffer.from([0x17, 0x03, 0x03, 0x00, 0x05, 1, 2, 3, 4, 5]));
     await closed;
+  });
+
+  test("is not negotiated again", async (t) => {
+    const ports = await openPorts(t);
+    const socket = await handshake(ports.c2s.directTlsPort!, { maxVersion: "TLSv1.2" });
+    const [error] = (await Promise.all([once(socket, "error"), socket.renegotiate({}, () => undefined)])) as [
+      [Error],
+      unknown,
+    ];
+    assert.match(error[0].message, /no renegotiation/i);
   });
 });
 
-describe("before a resource is bound", () => {
+describe("before a resource is bound", patience, () => {
   const message = "<message to='bob@pipit.test'><body>?</body></message>";
 
   test("a stanza before authentication ends the stream", async (t) => {
@@ -352,7 +372,7 @@ describe("before a resource is bound", () => {
   });
 });
 
-describe("binding", () => {
+describe("binding", patience, () => {
   const bind = (resource: string) =>
     `<iq type='set'><bind xmlns='${NS.bind}'><resource>${resource}</resource></bind></iq>`;
 
@@ -448,7 +468,7 @@ describe("binding", () => {
   });
 });
 
-describe("a stanza", () => {
+describe("a stanza", patience, () => {
   test("may say who it is from, and nobody else", async (t) => {
     const ports = await openPorts(t);
     const bob = await ports.welcomes("bob", "den");
@@ -485,6 +505,23 @@ describe("a stanza", () => {
     for (let id = 0; id < 200; id += 1) await stream.receivesNext(`<iq id='${id}' type='result'/>`);
   });
 
+  test("that comes later waits for it too", async (t) => {
+    const ports = await openPorts(t);
+    const [{ stream }, bob] = [await ports.welcomes("ana"), await ports.welcomes("bob")];
+    let release = () => {};
+    ports.held = new Promise((resolve) => (release = resolve));
+    stream.raw(`<iq type='set' id='1' to='${domain}'><held xmlns='test:held'/></iq>`);
+    const ping = `<iq type='get' to='${domain}'><ping xmlns='${NS.ping}'/></iq>`;
+    await bob.stream.asks(ping);
+    stream.raw(ping.replace("<iq", "<iq id='2'"));
+    await bob.stream.asks(ping);
+    await bob.stream.asks(ping);
+    assert.equal(stream.inbox.length, 0);
+    release();
+    await stream.receivesNext("<iq id='1' type='result'/>");
+    await stream.receivesNext("<iq id='2' type='result'/>");
+  });
+
   test("is as large as 256 KiB after authentication, and no larger", async (t) => {
     const ports = await openPorts(t);
     const bob = await ports.welcomes("bob", "den");
@@ -519,7 +556,7 @@ describe("a stanza", () => {
   });
 });
 
-describe("a client", () => {
+describe("a client", patience, () => {
   test("that does not read is given up, and who writes to it is not", async (t) => {
     const ports = await openPorts(t);
     const ana = await ports.welcomes("ana", "phone");

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { parseJid } from "../../src/xmpp/jid.ts";
 import { attr, children } from "../../src/xmpp/xml.ts";
 import { cast, type Actor } from "../support/cast.ts";
+import { readElement } from "../support/reader.ts";
 
 const interest = (actor: Actor) =>
   actor.asks("<iq type='get'><query xmlns='jabber:iq:roster'/></iq>", "<iq type='result'/>");
@@ -11,6 +12,8 @@ const push = (item: string) =>
   `<iq type='set'><query xmlns='jabber:iq:roster' ver='{any}'>${item}</query></iq>`;
 const presence = (type: string, to: Actor | string, inside = "") =>
   `<presence type='${type}' to='${typeof to === "string" ? to : to.bare}'>${inside}</presence>`;
+
+const silent = { presence: false } as const;
 
 /** What a client sees of its roster: `both`, or `none ask`, say; nothing where the contact is not in it. */
 async function stateOf(actor: Actor, contact: string): Promise<string | undefined> {
@@ -74,7 +77,7 @@ test("a subscription from the request to its end, both ways (§3.1–§3.3)", as
 });
 
 test("a request is kept whole and comes at every login, until it is answered (§3.1.3)", async (t) => {
-  await using stage = await cast(t, { romeo: {}, juliet: { presence: false } });
+  await using stage = await cast(t, { romeo: {}, juliet: silent });
   const { romeo, juliet } = stage.actors;
   const inside = "<status>It is the east</status><nick xmlns='http://jabber.org/protocol/nick'>Romeo</nick>";
   const request = `<presence type='subscribe' from='${romeo.bare}' to='${juliet.bare}'>${inside}</presence>`;
@@ -118,8 +121,22 @@ test("a refusal is told to who asked (§3.1.4)", async (t) => {
   assert.equal(await stateOf(juliet, romeo.bare), undefined);
 });
 
+test("a login asks nothing of who has not answered yet", async (t) => {
+  await using stage = await cast(t, { romeo: silent, juliet: {} });
+  const { romeo, juliet } = stage.actors;
+  await interest(romeo);
+  romeo.sends(presence("subscribe", juliet));
+  await romeo.receives(push(`<item jid='${juliet.bare}' ask='subscribe'/>`));
+  await juliet.receives("<presence type='subscribe'/>");
+  romeo.sends("<presence/>");
+  await romeo.receives(`<presence from='${romeo.full}'/>`);
+  // A probe would have been answered with a refusal (§4.3.2).
+  await romeo.receivesNothing();
+  assert.equal(await stateOf(romeo, juliet.bare), "none ask");
+});
+
 test("a request that is withdrawn is not asked any more", async (t) => {
-  await using stage = await cast(t, { romeo: {}, juliet: { presence: false } });
+  await using stage = await cast(t, { romeo: {}, juliet: silent });
   const { romeo, juliet } = stage.actors;
   romeo.sends(presence("subscribe", juliet));
   romeo.sends(presence("unsubscribe", juliet));
@@ -227,6 +244,28 @@ test("approvals and refusals that nobody asked for reach nobody (§A.3)", async 
   await romeo.pings();
   await juliet.receivesNothing();
   assert.equal(await stateOf(juliet, romeo.bare), undefined);
+});
+
+test("from elsewhere, what is for a resource that is not there changes nothing (§8.5.3.2.2)", async (t) => {
+  await using stage = await cast(t, { romeo: {} });
+  const { romeo } = stage.actors;
+  const { rosters, router } = stage.node;
+  const far = "juliet@capulet.example";
+  const come = (type: string, to: string) =>
+    router.route(readElement(`<presence type='${type}' from='${far}/balcony' to='${to}'/>`));
+  await interest(romeo);
+  await rosters.pass({ account: romeo.bare, contact: far, direction: "out", type: "subscribe" });
+  await romeo.receives(push(`<item jid='${far}' ask='subscribe'/>`));
+  await come("subscribed", `${romeo.bare}/tomb`);
+  await romeo.receivesNothing();
+  await come("subscribed", romeo.full);
+  await romeo.receivesNext(`<presence type='subscribed' from='${far}' to='${romeo.bare}'/>`);
+  await romeo.receivesNext(push(`<item jid='${far}' subscription='to'/>`));
+  for (const type of ["unsubscribe", "unsubscribed"]) await come(type, `${romeo.bare}/tomb`);
+  // A request is the account's, wherever it is sent.
+  await come("subscribe", `${romeo.bare}/tomb`);
+  await romeo.receivesNext(`<presence type='subscribe' from='${far}' to='${romeo.bare}'/>`);
+  await romeo.receivesNothing();
 });
 
 test("answers are for interested resources, requests for available ones", async (t) => {

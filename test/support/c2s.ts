@@ -39,6 +39,8 @@ export class Ports {
   /** Accounts that are there, besides nobody else; all have the one password. */
   readonly accounts = new Set(["ana", "bob"]);
   c2s!: C2s;
+  /** What an iq `<held xmlns='test:held'/>` waits for. */
+  held: Promise<void> = Promise.resolve();
   readonly #streams: ClientStream[] = [];
 
   constructor(certificate: Certificate) {
@@ -59,6 +61,7 @@ export class Ports {
         setup: () => ({
           iq: [
             get(NS.ping, "ping", "server", () => undefined),
+            set("test:held", "held", "server", () => this.held),
             get("test:large", "large", "server", () =>
               xml("large", { xmlns: "test:large" }, "x".repeat(200_000)),
             ),

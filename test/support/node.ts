@@ -1,6 +1,6 @@
 /** The program as people run it: a child process in a directory of its own, on free ports, ended with the test. */
 import assert from "node:assert";
-import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,6 +20,9 @@ export interface Outcome {
 }
 
 const defaultDomain = "pipit.test";
+/** Options of Node's with which the program tells what it holds on to. */
+export const probe = ["--expose-gc", "--import", new URL("probe.js", import.meta.url).href];
+
 const program = (name: string): string => fileURLToPath(new URL(`../../src/${name}.js`, import.meta.url));
 
 /** What the greeting says of each listener, and what it says last of all that it always says. */
@@ -33,13 +36,13 @@ const announced = {
 const greeted = /^ {2}data .+$/m;
 
 /**
- * Writes the settings and starts the program; resolves when it has said where it can be reached. Its certificate is
- * self-signed where none is given.
+ * Writes the settings and starts the program, with options of Node's own where a test has some; resolves when it has
+ * said where it can be reached. Its certificate is self-signed where none is given.
  */
 export async function spawnNode(
   t: TestContext,
   settings: ConfigInput = {},
-  certificate?: Certificate,
+  { certificate, options = [] }: { certificate?: Certificate; options?: readonly string[] } = {},
 ): Promise<NodeProcess> {
   const folder = await mkdtemp(join(tmpdir(), "pipit-"));
   const { domain = defaultDomain } = settings;
@@ -54,7 +57,7 @@ export async function spawnNode(
     ...others,
   };
   await writeFile(join(folder, "pipit.toml"), stringify(config));
-  const node = new NodeProcess(domain, folder, cert);
+  const node = new NodeProcess(domain, folder, cert, options);
   t.after(async () => {
     await node.stops("SIGKILL");
     await rm(folder, { recursive: true, force: true });
@@ -72,18 +75,21 @@ export class NodeProcess {
   ports = { c2s: 0, c2sTls: 0, s2s: 0, s2sTls: 0, http: 0 };
   /** All that it printed since it started, logs included. */
   output = "";
-  #child: ChildProcess | undefined;
+  readonly #options: readonly string[];
+  #child: ChildProcessWithoutNullStreams | undefined;
 
-  constructor(domain: string, folder: string, certificate: string) {
+  constructor(domain: string, folder: string, certificate: string, options: readonly string[]) {
     this.domain = domain;
     this.folder = folder;
     this.certificate = certificate;
+    this.#options = options;
   }
 
   /** Starts it, on what is in the folder. */
   async starts(): Promise<void> {
     this.output = "";
-    const child = spawn(process.execPath, [program("main")], { cwd: this.folder, env: environment() });
+    const args = [...this.#options, program("main")];
+    const child = spawn(process.execPath, args, { cwd: this.folder, env: environment() });
     this.#child = child;
     const reached = new Promise<void>((resolve, reject) => {
       const read = (chunk: Buffer): void => {
@@ -115,6 +121,17 @@ export class NodeProcess {
     const exited = once(child, "exit") as Promise<[number | null]>;
     child.kill(signal);
     return (await exited)[0];
+  }
+
+  /** What it holds on to: bytes of memory, and connections. For a node that was started with `probe`. */
+  async holds(): Promise<{ bytes: number; connections: number }> {
+    const before = this.output.length;
+    this.signals("SIGUSR2");
+    for (;;) {
+      const told = /^holds (\d+) bytes, (\d+) connections$/m.exec(this.output.slice(before));
+      if (told) return { bytes: Number(told[1]), connections: Number(told[2]) };
+      await once(this.#child!.stdout, "data");
+    }
   }
 
   /** A signal that is not meant to end it, such as SIGHUP. */
@@ -152,6 +169,6 @@ export class NodeProcess {
 }
 
 /** This process's environment without settings of Pipit. */
-function environment(): NodeJS.ProcessEnv {
+export function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PIPIT_")));
 }

@@ -21,6 +21,8 @@ export interface StreamOptions {
   readonly tls: "direct" | "none";
   /** PEM: the only certificate to trust. */
   readonly ca: string;
+  /** The address of this machine to come from. */
+  readonly localAddress?: string;
   /** Handshake options a test wants otherwise. */
   readonly handshake?: ConnectionOptions;
   /** The content namespace, where it is not a client's. */
@@ -145,6 +147,11 @@ export class ClientStream {
   async secures(handshake: ConnectionOptions = {}): Promise<void> {
     this.raw(`<starttls xmlns='${NS.tls}'/>`);
     await this.receives(`<proceed xmlns='${NS.tls}'/>`);
+    await this.shakesHands(handshake);
+  }
+
+  /** The handshake that follows `<proceed/>`. */
+  async shakesHands(handshake: ConnectionOptions = {}): Promise<void> {
     await this.wraps((socket) => secure({ ...this.#options, handshake }, socket));
   }
 
@@ -280,8 +287,8 @@ export function streamHeader(attrs: Record<string, string | undefined>): string 
 
 /** A connected socket for a `ClientStream`, encrypted where the options say so. */
 export async function connect(options: StreamOptions): Promise<Socket> {
-  const { host = "127.0.0.1", port } = options;
-  const socket = connectPlain({ host, port, noDelay: true });
+  const { host = "127.0.0.1", port, localAddress } = options;
+  const socket = connectPlain({ host, port, noDelay: true, ...(localAddress && { localAddress }) });
   await once(socket, "connect");
   return options.tls === "direct" ? secure(options, socket) : socket;
 }

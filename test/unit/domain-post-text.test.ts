@@ -26,6 +26,11 @@ describe("cleanText", () => {
       "\u2067שלום\u2069 \u200f!",
     ],
     ["composes", "e\u0301", "é"],
+    [
+      "leaves a letter thirty marks",
+      `e${"\u0323\u0301".repeat(50)}!`,
+      `ẹ${"\u0323".repeat(14)}${"\u0301".repeat(15)}!`,
+    ],
     ["trims", "  a \n", "a"],
     ["leaves emoji whole", "👩‍👩‍👧‍👦🏳️‍🌈", "👩‍👩‍👧‍👦🏳️‍🌈"],
   ];

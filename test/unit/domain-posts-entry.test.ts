@@ -185,6 +185,10 @@ describe("entries of other clients", () => {
       () => stored(`<title>t</title><x xmlns="urn:x">${"x".repeat(entryMaximum)}</x>`),
       refused(/65 KB|64 KB/),
     );
+    assert.throws(
+      () => stored(`<title>t</title><content type="html">${"&lt;b>".repeat(20_001)}x</content>`),
+      refused(/20,000 tags/),
+    );
   });
 
   test("name as author who published them", () => {

@@ -108,7 +108,10 @@ test("what is removed and comes back begins anew", async (t) => {
   await rosters.pass({ account: ana, contact: bob, direction: "out", type: "subscribe" });
   await rosters.pass({ account: ana, contact: bob, direction: "in", type: "subscribed" });
   assert.equal((await rosters.item(ana, bob))?.subscription, "to");
-  assert.deepEqual(await rosters.remove(ana, bob), { to: "granted", from: "none", approved: false });
+  const asking = { account: ana, contact: bob, direction: "in", type: "subscribe" } as const;
+  await rosters.pass({ ...asking, request: request(bob) });
+  assert.deepEqual(await rosters.remove(ana, bob), { to: "granted", from: "pending", approved: false });
+  assert.equal((await rosters.roster(ana)).requests.size, 0);
   assert.equal(await rosters.item(ana, bob), undefined);
   await assert.rejects(rosters.remove(ana, bob), condition("item-not-found"));
   await rosters.set(ana, { jid: bob, groups: [] });
@@ -141,6 +144,21 @@ test("a held roster shows each change once it is durable, also one that came whi
   assert.equal(rosters.cached(ana), items, "one session is left");
   rosters.release(ana);
   assert.equal(rosters.cached(ana), undefined);
+});
+
+test("what is committed while a roster is read is not lost", async (t) => {
+  const { rosters, store } = bench(t);
+  rosters.hold(ana);
+  let loading: ReturnType<typeof rosters.of> | undefined;
+  // Both units are one commit, so the reading begins before it and ends behind it.
+  await Promise.all([
+    rosters.set(ana, { jid: bob, groups: [] }),
+    store.transaction(async () => {
+      loading = rosters.of(ana);
+    }),
+  ]);
+  assert.deepEqual([...(await loading!).keys()], [bob]);
+  assert.equal((await rosters.roster(ana)).version, 1);
 });
 
 test("a request waits, whole, until it is answered", async (t) => {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { pino } from "pino";
-import { Capabilities } from "../../src/modules/capabilities.ts";
-import type { Router } from "../../src/server/router.ts";
+import { Events } from "../../src/events.ts";
+import { Capabilities, type CapabilityEvents } from "../../src/modules/capabilities.ts";
 import { Session } from "../../src/server/session.ts";
 import { attr, child, type Element } from "../../src/xmpp/xml.ts";
 import { wanting } from "../support/client-caps.ts";
@@ -28,12 +28,12 @@ class Bench {
           resolve(element(query ? `<iq type='result'>${query}</iq>` : "<iq type='error'/>"));
         this.questions.push({ iq, answer });
       });
-    // Of the router, only its questions are needed here.
-    const router = { request } as unknown as Router;
-    this.capabilities = new Capabilities({ router, log: pino({ level: "silent" }) });
-    this.capabilities.onInterest(async ({ jid }, added, account) => {
-      this.told.push(`${jid.full} ${added.join(" ")}${account ? ` of ${account}` : ""}`);
+    const log = pino({ level: "silent" });
+    const events = new Events<CapabilityEvents>(log);
+    events.on("caps.interest", ({ resource, added, account }) => {
+      this.told.push(`${resource.jid.full} ${added.join(" ")}${account ? ` of ${account}` : ""}`);
     });
+    this.capabilities = new Capabilities({ router: { request }, log, events });
   }
 
   hears(from: string, c = "", account = juliet): void {
@@ -122,11 +122,38 @@ test("what it has come back to is believed", async () => {
   assert.deepEqual([bench.wants(orchard), bench.questions.length], [[tune], 0]);
 });
 
+test("who waits for an answer and owes another one is not asked twice", async () => {
+  const bench = new Bench();
+  const garden = "romeo@montague.example/garden";
+  const [one, two] = [wanting([tune]), wanting([mood])];
+  bench.hears(garden, one.c);
+  bench.hears(orchard, one.c);
+  bench.hears(orchard, two.c);
+  bench.hears(orchard, one.c);
+  await bench.answers();
+  assert.equal(bench.questions.length, 1);
+  await bench.answers(two.query);
+  await bench.answers(one.query);
+  assert.deepEqual([bench.wants(orchard), bench.questions.length], [[tune], 0]);
+});
+
+test("legacy capabilities are asked for once as long as they stay the same", async () => {
+  const bench = new Bench();
+  const legacy =
+    "<c xmlns='http://jabber.org/protocol/caps' node='http://psi-im.org/caps' ver='0.9' ext='ca'/>";
+  bench.hears(orchard, legacy);
+  await bench.answers(wanting([tune]).query);
+  bench.hears(orchard, legacy);
+  assert.deepEqual([bench.wants(orchard), bench.questions.length], [[tune], 0]);
+  for (let i = 0; i < 100; i += 1) bench.hears(orchard, legacy.replace("0.9", `0.${i}`));
+  assert.equal(bench.questions.length, 1);
+});
+
 test("hashes are remembered up to a number, the least used are forgotten", async () => {
   const bench = new Bench();
   const kept = wanting(["kept"]);
   const lost = wanting(["lost"]);
-  for (const caps of [lost, kept]) {
+  for (const caps of [kept, lost]) {
     bench.hears(orchard, caps.c);
     await bench.answers(caps.query);
   }

@@ -149,6 +149,13 @@ test("items come by their ids, in the order asked for; what is not there does no
   assert.deepEqual(idsIn(await asking(e, "", "", "<item id='no-such-item'/>")), []);
 });
 
+test("items by their ids are as many as one answer bears", async (t) => {
+  const e = await withItems(t, 120, "x".repeat(100_000));
+  const missing = Array.from({ length: 60 }, (_, i) => `missing-${i}`);
+  const inside = [...missing, ...posts(119, 0)].map((id) => `<item id='${id}'/>`).join("");
+  assert.deepEqual(idsIn(await asking(e, "", "", inside)), posts(119, 110));
+});
+
 test("every item of a result has its publisher's bare JID", async (t) => {
   const e = await withItems(t, 3);
   const result = await asking(e, "");

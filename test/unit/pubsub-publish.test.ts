@@ -448,11 +448,13 @@ describe("a projection", () => {
     await publishing(e, juliet);
     await e.publish(juliet, tune, ["a", "b"]);
     await e.pubsub.retract({ service: juliet, node: tune, ids: ["a"], requester: jid(juliet) });
-    await e.pubsub.nodes.configure(juliet, tune, jid(juliet), nodeConfig({ access_model: "presence" }));
+    await e.publish(juliet, tune, ["c"]);
+    const smaller = nodeConfig({ access_model: "presence", max_items: "1" });
+    await e.pubsub.nodes.configure(juliet, tune, jid(juliet), smaller);
     await e.pubsub.nodes.remove(juliet, tune, jid(juliet));
     assert.deepEqual(log, [
       ...["stored made", "stored a", "stored b", "removed made", "removed a"],
-      ...["configured presence", "removed b"],
+      ...["stored c", "removed b", "configured presence", "removed c"],
     ]);
   });
 

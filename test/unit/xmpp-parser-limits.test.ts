@@ -90,6 +90,8 @@ describe("limits", () => {
     policy(`<a b='${"c".repeat(51)}'/>`);
     policy(`<a>${"b".repeat(60)}<![CDATA[${"c".repeat(41)}]]></a>`);
     assert.equal(inside(`<a>${"b".repeat(60)}<c/>${"d".repeat(60)}</a>`, limits).length, 1);
+    policy(`<a>&${"b".repeat(16)}`);
+    policy(`<a b='&#${"0".repeat(16)}`);
     const prefixes = Array.from({ length: 40 }, (_, index) => `xmlns:p${index}='urn:x'`).join(" ");
     assert.deepEqual(inside(`<a ${prefixes}/>`), ["policy-violation"]);
   });

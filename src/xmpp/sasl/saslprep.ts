@@ -12,8 +12,12 @@ const spaces = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g;
 const prohibited =
   /[\p{Cc}\p{Co}\p{Cs}\p{Noncharacter_Code_Point}\u06dd\u070f\u180e\u2028\u2029\u2061-\u2063\u206a-\u206f\ufff9-\ufffd\u2ff0-\u2ffb\u0340\u0341\u200e\u200f\u202a-\u202e\u{1d173}-\u{1d17a}\u{e0001}\u{e0020}-\u{e007f}]/u;
 
-/** The prepared string; `undefined` where it is empty or holds what is prohibited. */
+/** In UTF-16 units: longer than any name or password, and not so long that strangers could keep us composing marks. */
+const maxLength = 1_024;
+
+/** The prepared string; `undefined` where it is empty, too long, or holds what is prohibited. */
 export function saslprep(value: string): string | undefined {
+  if (value.length > maxLength) return undefined;
   const prepared = value.replace(spaces, " ").replace(nothing, "").normalize("NFKC");
   return prepared === "" || prohibited.test(prepared) ? undefined : prepared;
 }

@@ -42,7 +42,7 @@ export function saltPassword(
   const prepared = saslprep(password);
   if (prepared === undefined) {
     throw new StanzaError("not-acceptable", {
-      text: "A password is not empty and holds no control characters",
+      text: "A password has 1 to 1,024 characters, none of them a control character",
     });
   }
   return pbkdf2Async(prepared, salt, iterations, hashBytes[hash], digests[hash]);
