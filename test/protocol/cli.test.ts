@@ -190,7 +190,7 @@ test("many commands at once wait for each other where no node runs", async (t) =
 test("a node without accounts says how to make one, and that its certificate is its own", async (t) => {
   const folder = folderOf(
     t,
-    'domain = "pipit.test"\n[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\nhttp = 0',
+    'domain = "pipit.test"\n[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\ns2s = 0\ns2s_tls = 0\nhttp = 0',
   );
   const child = spawn(process.execPath, [program("main")], {
     cwd: folder,
@@ -214,13 +214,13 @@ test("the certificate is read again on SIGHUP, and a bad one changes nothing", a
   };
   writeFileSync(join(node.folder, "cert.pem"), "nothing");
   node.signals("SIGHUP");
-  await logged(/the old one stays/);
+  await logged(/the old ones stay/);
   await (await node.login("ana", { password: "one", resource: "a" })).receivesNothing();
   const { cert, key } = await certificateFor("other.test");
   writeFileSync(join(node.folder, "cert.pem"), cert);
   writeFileSync(join(node.folder, "key.pem"), key);
   node.signals("SIGHUP");
-  await logged(/the certificate was read again/);
+  await logged(/certificate were read again/);
   await assert.rejects(node.login("ana", { password: "one", resource: "b" }));
 });
 
@@ -229,7 +229,8 @@ test("what keeps a node from starting is told in one line, without a stack", asy
   t.after(() => busy.close());
   await once(busy, "listening");
   const { port } = busy.address() as AddressInfo;
-  const listen = (line: string) => `[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\nhttp = 0\n${line}`;
+  const listen = (line: string) =>
+    `[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\ns2s = 0\ns2s_tls = 0\nhttp = 0\n${line}`;
   const free = listen("");
   const cases: readonly [toml: string, reason: RegExp][] = [
     [free.replace("c2s = 0", `c2s = ${port}`), /^pipit: listen\.c2s: port \d+ on 127\.0\.0\.1 is in use/],
