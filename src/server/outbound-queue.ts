@@ -62,7 +62,7 @@ export interface OutboundQueue {
   nextDue(from: Date): Promise<Date | undefined>;
   lengths(): Promise<(Route & { readonly length: number; readonly oldest: Date })[]>;
   routes(): Promise<RouteState[]>;
-  /** At start: what was being sent when the node ended has nobody who looks after it. */
+  /** At start: all are tried at once, and what was being sent when the node ended has somebody who looks after it. */
   recover(at: Date): Promise<void>;
   /** The domain has shown that it is there: no need to wait until the next try. */
   expedite(route: Route, at: Date): Promise<void>;

@@ -212,9 +212,10 @@ export const outboundStore = (store: Store) => {
       return store.db.select().from(domains);
     },
 
-    /** At start: what was being sent when the node ended has nobody who looks after it. */
+    /** At start: all are tried at once, and what was being sent when the node ended has somebody who looks after it. */
     recover: (at: Date): Promise<void> =>
       store.transaction(async ({ db }) => {
+        await db.update(domains).set({ nextAt: at }).where(gt(domains.nextAt, at));
         const { local, domain } = outbound;
         await db
           .insert(domains)

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { startEjabberd } from "./ejabberd.ts";
 import { federates } from "./federation.ts";
 import { startProsody } from "./prosody.ts";
-import { missing } from "./software.ts";
+import { missing, missingPython } from "./software.ts";
 
-const skip = missing("prosody", "ejabberdctl");
+const skip = missing("prosody", "ejabberdctl") || missingPython("slixmpp");
 
 for (const proof of ["certificate", "dialback"] as const) {
   for (const transport of ["starttls", "direct"] as const) {

@@ -57,7 +57,7 @@ const identity = (category: string, type: string): RegExp =>
 const entry = (title: string): string =>
   `<entry xmlns='http://www.w3.org/2005/Atom'><title>${title}</title><updated>2026-11-20T09:00:00Z</updated></entry>`;
 
-/** In the order in which they are played; the first two are of both at once. */
+/** In the order in which they are played. */
 export const scenes: Readonly<Record<string, Scene>> = {
   async "messages, and a question to nobody"(one, other) {
     await one.client.does("message", { to: other.jid, id: "m1", body: "Gruezi & <guten> Tag 🐦" });

@@ -15,7 +15,7 @@ import { ClientStream, connect } from "../support/stream.ts";
 const program = (name: string): string => fileURLToPath(new URL(`../../src/${name}.js`, import.meta.url));
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const anyPorts = '[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\nhttp = 0\n';
+const anyPorts = '[listen]\nhost = "127.0.0.1"\nc2s = 0\nc2s_tls = 0\ns2s = 0\ns2s_tls = 0\nhttp = 0\n';
 
 /** A folder with settings and no node. */
 function folderOf(t: TestContext, toml = 'domain = "pipit.test"\n'): string {

@@ -37,12 +37,16 @@ const greeted = /^ {2}data .+$/m;
 
 /**
  * Writes the settings and starts the program, with options of Node's own where a test has some; resolves when it has
- * said where it can be reached. Its certificate is self-signed where none is given.
+ * said where it can be reached. Its certificate is self-signed where none is given, and what clients trust where no
+ * authority is.
  */
 export async function spawnNode(
   t: TestContext,
   settings: ConfigInput = {},
-  { certificate, options = [] }: { certificate?: Certificate; options?: readonly string[] } = {},
+  {
+    certificate,
+    options = [],
+  }: { certificate?: Certificate & { readonly ca?: string }; options?: readonly string[] } = {},
 ): Promise<NodeProcess> {
   const folder = await mkdtemp(join(tmpdir(), "pipit-"));
   const { domain = defaultDomain } = settings;
@@ -50,14 +54,14 @@ export async function spawnNode(
   await writeFile(join(folder, "cert.pem"), cert);
   await writeFile(join(folder, "key.pem"), key);
   const { listen, ...others } = settings;
-  const config = {
+  const config: ConfigInput = {
     domain,
     tls: { cert: "cert.pem", key: "key.pem" },
     listen: { host: "127.0.0.1", c2s: 0, c2s_tls: 0, s2s: false, s2s_tls: false, http: 0, ...listen },
     ...others,
   };
-  await writeFile(join(folder, "pipit.toml"), stringify(config));
-  const node = new NodeProcess(domain, folder, cert, options);
+  const node = new NodeProcess(domain, folder, certificate?.ca ?? cert, options);
+  await node.configures(config);
   t.after(async () => {
     await node.stops("SIGKILL");
     await rm(folder, { recursive: true, force: true });
@@ -83,6 +87,11 @@ export class NodeProcess {
     this.folder = folder;
     this.certificate = certificate;
     this.#options = options;
+  }
+
+  /** Writes its settings; it reads them at its next start, or when it is told to. */
+  async configures(settings: ConfigInput): Promise<void> {
+    await writeFile(join(this.folder, "pipit.toml"), stringify(settings));
   }
 
   /** Starts it, on what is in the folder. */

@@ -43,6 +43,9 @@ export interface WorldOptions<Houses extends Cast> {
 
 let authority: Promise<Authority> | undefined;
 
+/** Whom all servers of a test process trust. */
+export const commonAuthority = (): Promise<Authority> => (authority ??= createAuthority());
+
 /** Starts the servers with their accounts, each logged in once; ends all of it with the test. */
 export async function world<Houses extends Cast>(
   t: TestContext,
@@ -60,7 +63,7 @@ export async function world<Houses extends Cast>(
       await rm(folder, { recursive: true, force: true });
     }
   });
-  const root = await (authority ??= createAuthority());
+  const root = await commonAuthority();
   await writeFile(join(folder, "ca.pem"), root.ca);
   for (const [index, [name, roles]] of Object.entries(houses).entries()) {
     const { config = {}, certificate, ...where } = options.houses?.[name] ?? {};

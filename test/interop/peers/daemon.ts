@@ -33,7 +33,10 @@ export class Daemon {
     t.after(() => daemon.#stop());
     const child = daemon.#child;
     await new Promise<void>((resolve, reject) => {
-      const fail = (why: string) => reject(new Error(`${options.command[0]} ${why}:\n${daemon.output}`));
+      const fail = (why: string): void => {
+        clearTimeout(timer);
+        reject(new Error(`${options.command[0]} ${why}:\n${daemon.output}`));
+      };
       const timer = setTimeout(() => fail("did not start in time"), deadline);
       const read = (chunk: Buffer): void => {
         daemon.output += chunk.toString();
@@ -64,13 +67,13 @@ export class Daemon {
   }
 }
 
-/** A file of `test/interop/peers`, with `{{name}}` replaced, written to where the server reads it. */
+/** A template of this folder, with `{{name}}` replaced, written to where the server reads it. */
 export async function fillIn(
   template: string,
   folder: string,
   values: Readonly<Record<string, string | number | boolean>>,
 ): Promise<string> {
-  const source = new URL(`../../../../test/interop/peers/${template}`, import.meta.url);
+  const source = new URL(`../../../../test/interop/peers/${template}.in`, import.meta.url);
   const text = (await readFile(source, "utf8")).replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const value = values[name];
     if (value === undefined) throw new Error(`${template} asks for ${name}`);

@@ -1,0 +1,98 @@
+/** Federation as an operator meets it: the program killed, its settings read again, and what it says of other domains. */
+import assert from "node:assert/strict";
+import { appendFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { childText } from "../../src/xmpp/xml.ts";
+import { spawnNode } from "../support/node.ts";
+import { until } from "../support/until.ts";
+import { commonAuthority, world } from "../support/world.ts";
+
+const notAllowed = "<error><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+
+/** Montague in this process, and capulet in one of its own, where Juliet has an account. */
+async function verona(t: TestContext) {
+  const other = await world(t, { montague: { romeo: {} } });
+  const { montague } = other.stages;
+  const authority = await commonAuthority();
+  const settings = {
+    domain: "capulet.example",
+    tls: { cert: "cert.pem", key: "key.pem", ca: montague.config.tls.ca! },
+    listen: { s2s: 0 },
+    s2s: { resolver: [other.dns.address] },
+  };
+  const certificate = await authority.issue({ names: [settings.domain] });
+  const capulet = await spawnNode(t, settings, { certificate: { ...certificate, ca: authority.ca } });
+  await capulet.pipit(["account", "add", "juliet@capulet.example", "--password", "balcony"]);
+  const juliet = await capulet.login("juliet", { password: "balcony" });
+  t.after(() => juliet.kill());
+  return { montague, settings, capulet, juliet, romeo: other.actors.romeo };
+}
+
+test("what was accepted is delivered after SIGKILL, in order and once", async (t) => {
+  const { montague, capulet, juliet, romeo } = await verona(t);
+  await montague.stops();
+  const bodies = Array.from({ length: 50 }, (_, index) => String(index));
+  for (const body of bodies)
+    juliet.sends(`<message to='${romeo.bare}' type='chat'><body>${body}</body></message>`);
+  await juliet.pings();
+  await capulet.stops("SIGKILL");
+  await montague.starts();
+  const back = await montague.login("romeo");
+  await capulet.starts();
+  await until(() => back.inbox.length >= bodies.length, "the messages arrive");
+  assert.deepEqual(
+    back.inbox.splice(0).map((message) => childText(message, "body")),
+    bodies,
+  );
+});
+
+test("pipit federation says in a line what is wrong, and what to do; the log says it once", async (t) => {
+  const { montague, capulet, juliet, romeo } = await verona(t);
+  assert.match((await capulet.pipit(["federation"])).stdout, /^nothing waits for other servers/);
+  juliet.sends(`<message to='${romeo.bare}' type='chat'><body>Hist!</body></message>`);
+  await romeo.receives("<message><body>Hist!</body></message>");
+  const connected = await capulet.pipit(["federation"]);
+  assert.match(connected.stdout, /^montague\.example: connected since \S+; nothing waits\n$/);
+  await montague.stops();
+  juliet.sends(`<message to='${romeo.bare}' type='chat'><body>Romeo, hist!</body></message>`);
+  await until(async () => capulet.output.includes("cannot be reached"), "the log says so");
+  const { stdout, code } = await capulet.pipit(["federation"]);
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^montague\.example: failing since \S+ \(\d tr(?:y|ies), the next at \S+\); 1 waits\. .*nothing listens there\. .+\n$/,
+  );
+  const [line] = JSON.parse((await capulet.pipit(["federation", "--json"])).stdout) as Record<
+    string,
+    unknown
+  >[];
+  assert.equal(line!["domain"], montague.domain);
+  assert.equal(line!["state"], "failing");
+  assert.equal(line!["queued"], 1);
+  await capulet.stops();
+  assert.match(
+    (await capulet.pipit(["federation"])).stdout,
+    /^montague\.example: failing since/,
+    "without a node, too",
+  );
+});
+
+test("SIGHUP: who is denied from now on is not spoken with, and who is no longer is", async (t) => {
+  const { montague, settings, capulet, juliet, romeo } = await verona(t);
+  const said = `<message to='${romeo.bare}' type='chat'><body>Hist!</body></message>`;
+  juliet.sends(said);
+  await romeo.receives("<message><body>Hist!</body></message>");
+  await appendFile(join(capulet.folder, "pipit.toml"), "\n[s2s]\ndeny = [1]\n");
+  capulet.signals("SIGHUP");
+  await until(() => capulet.output.includes("could not be read again"), "a bad file changes nothing");
+  juliet.sends(said);
+  await romeo.receives("<message><body>Hist!</body></message>");
+  await capulet.configures({ ...settings, s2s: { ...settings.s2s, deny: [montague.domain] } });
+  capulet.signals("SIGHUP");
+  await until(() => capulet.output.includes("were read again"), "the settings are read");
+  juliet.sends(said);
+  await juliet.receives(`<message type='error' from='${romeo.bare}'>${notAllowed}</message>`);
+  await montague.settle();
+  assert.deepEqual(romeo.inbox, []);
+});
