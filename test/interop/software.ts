@@ -113,16 +113,12 @@ export class Terminal implements AsyncDisposable {
     await this.#tmux("send-keys", "-l", line, ";", "send-keys", "Enter");
   }
 
-  async presses(key: string): Promise<void> {
-    await this.#tmux("send-keys", key);
-  }
-
   /** Looks until the screen shows it; a terminal tells no events. */
   async shows(what: RegExp): Promise<string> {
     for (const until = Date.now() + deadline; ;) {
       const [screen, isDead] = await this.#look();
       if (what.test(screen)) return screen;
-      if (isDead) throw new Error(`the program ended and never showed ${what}:\n${screen}`);
+      if (isDead) throw new Error(`the program ended and never showed ${what}:\n${await this.#history()}`);
       if (Date.now() > until) throw new Error(`the screen never showed ${what}:\n${screen}`);
       await new Promise((resolve) => setTimeout(resolve, lookEvery));
     }
@@ -134,6 +130,11 @@ export class Terminal implements AsyncDisposable {
       .split("\n");
     const isDead = lines.pop() === "1";
     return [lines.join("\n").trimEnd(), isDead];
+  }
+
+  /** All there was, without the empty lines: tmux scrolls the last words of a program away. */
+  async #history(): Promise<string> {
+    return (await this.#tmux("capture-pane", "-p", "-S", "-")).replace(/\n{2,}/g, "\n");
   }
 
   async #tmux(...args: string[]): Promise<string> {
