@@ -194,18 +194,15 @@ export class Router {
     // Nobody reads what is written to the server itself, and nobody lives at the parts of its domain.
     if (to.local === "" || to.domain !== domain) return this.#unserved(passage);
     if (sessions.has(to.bare)) return this.#enter(passage);
-    return accountExists(to.local).then((exists) => (exists ? this.#enter(passage) : this.#missing(passage)));
+    return accountExists(to.local).then((exists) =>
+      exists ? this.#enter(passage) : this.#unserved(passage),
+    );
   }
 
-  /** RFC 6121 §8.5.1: to an account that is not there; what a stranger gets from one that is and keeps its messages. */
-  #missing(passage: Passage): Done {
-    const { stanza, to } = passage;
-    if (stanza.name !== "message") return this.#unserved(passage);
-    const type = messageType(stanza);
-    const isDropped = to.isBare ? type !== "groupchat" : type === "chat" || type === "headline";
-    if (!isDropped) throw new StanzaError("service-unavailable");
-  }
-
+  /**
+   * RFC 6121 §8.5.1: to what is not there. A message comes back, so that a mistyped address is noticed: that an account
+   * exists is no secret, as its page is public.
+   */
   #unserved({ stanza, from, to }: Passage): Done {
     if (stanza.name === "message") {
       if (messageType(stanza) !== "headline") throw new StanzaError("service-unavailable");

@@ -42,6 +42,7 @@ const toAccount = (otherwise: Outcome): Record<Account, Outcome> => ({
   several: "high higher",
   mixed: "high",
 });
+const kept = { ...toAccount(nothing), unknown: unavailable };
 /** Presence goes to all that are available (§8.5.2.1.2). */
 const toAvailable: Record<Account, Outcome> = {
   unknown: nothing,
@@ -57,12 +58,12 @@ const always = (outcome: Outcome): Record<Account, Outcome> =>
 
 /** The type as it is written; none is written for "". `odd` is no type of RFC 6121 §5.2.2, so it is `normal`. */
 const message: Record<string, { account: Record<Account, Outcome>; missing: Record<Account, Outcome> }> = {
-  // §8.5.2.1.1, §8.5.2.2.1: kept for who is away, and nobody learns who is (§8.5.1). A full JID whose resource is not
+  // §8.5.2.1.1, §8.5.2.2.1: kept for who is away; who is not there is told (§8.5.1). A full JID whose resource is not
   // there: §8.5.3.2.1.
-  "": { account: toAccount(nothing), missing: always(unavailable) },
-  normal: { account: toAccount(nothing), missing: always(unavailable) },
-  odd: { account: toAccount(nothing), missing: always(unavailable) },
-  chat: { account: toAccount(nothing), missing: toAccount(nothing) },
+  "": { account: kept, missing: always(unavailable) },
+  normal: { account: kept, missing: always(unavailable) },
+  odd: { account: kept, missing: always(unavailable) },
+  chat: { account: kept, missing: kept },
   groupchat: { account: always(unavailable), missing: always(unavailable) },
   headline: { account: toAccount(nothing), missing: always(nothing) },
   error: { account: always(nothing), missing: always(nothing) },

@@ -82,6 +82,7 @@ test("the operator's pair is taken as it is, and one that is none is refused in 
     key: own.key,
     file: join(data, "own.pem"),
     selfSigned: false,
+    ca: undefined,
   });
   await assert.rejects(at("own.pem", "other.key"), /the key belongs to another certificate/);
   await assert.rejects(at("text", "own.key"), /there is no certificate in the file/);
