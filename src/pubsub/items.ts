@@ -95,7 +95,8 @@ export class Items {
       const notify = notifyRetract && publishNodeFull === "retract-oldest" && maxItems !== 1;
       this.#engine.events.emit("pubsub.retracted", { node, ids: written.evicted, notify });
     }
-    this.#engine.events.emit("pubsub.published", { node, items });
+    // Who is told that it is published can rely on everybody else hearing of it: what is for other servers is on disk.
+    await this.#engine.events.settle("pubsub.published", { node, items });
     return answer;
   }
 
@@ -176,7 +177,7 @@ export class Items {
       return removed;
     });
     const isTold = notify === true || node.config.notifyRetract;
-    this.#engine.events.emit("pubsub.retracted", { node, ids: removed, notify: isTold });
+    await this.#engine.events.settle("pubsub.retracted", { node, ids: removed, notify: isTold });
   }
 
   /** §8.5: removes all items; subscribers hear of it once. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { NS } from "../../src/xmpp/ns.ts";
 import { childText } from "../../src/xmpp/xml.ts";
 import { spawnNode } from "../support/node.ts";
 import { until } from "../support/until.ts";
@@ -23,6 +24,9 @@ async function verona(t: TestContext) {
   };
   const certificate = await authority.issue({ names: [settings.domain] });
   const capulet = await spawnNode(t, settings, { certificate: { ...certificate, ca: authority.ca } });
+  const { zone } = other.dns;
+  zone[settings.domain] = { A: ["127.0.0.1"] };
+  zone[`_xmpp-server._tcp.${settings.domain}`] = { SRV: [`0 0 ${capulet.ports.s2s} ${settings.domain}`] };
   await capulet.pipit(["account", "add", "juliet@capulet.example", "--password", "balcony"]);
   const juliet = await capulet.login("juliet", { password: "balcony" });
   t.after(() => juliet.kill());
@@ -45,6 +49,40 @@ test("what was accepted is delivered after SIGKILL, in order and once", async (t
     back.inbox.splice(0).map((message) => childText(message, "body")),
     bodies,
   );
+});
+
+test("who posted and was told so is heard by subscribers elsewhere, though the node is killed at once", async (t) => {
+  const { montague, capulet, juliet, romeo } = await verona(t);
+  const publish = (id: string): string =>
+    `<iq type='set' id='${id}'><pubsub xmlns='${NS.pubsub}'><publish node='news'><item id='${id}'>
+       <entry xmlns='${NS.atom}'><title>${id}</title></entry></item></publish>
+       <publish-options><x xmlns='${NS.dataForm}' type='submit'>
+         <field var='FORM_TYPE' type='hidden'><value>${NS.pubsubPublishOptions}</value></field>
+         <field var='pubsub#access_model'><value>open</value></field>
+       </x></publish-options></pubsub></iq>`;
+  await juliet.asks(publish("first"), "<iq type='result'/>");
+  await romeo.asks(
+    `<iq type='set' to='${juliet.bare}'><pubsub xmlns='${NS.pubsub}'><subscribe node='news' jid='${romeo.bare}'/></pubsub></iq>`,
+    "<iq type='result'/>",
+  );
+  await romeo.receives("<message><event xmlns='http://jabber.org/protocol/pubsub#event'/></message>");
+  await montague.stops();
+  for (const [round, id] of ["a", "b", "c"].entries()) {
+    const author = round === 0 ? juliet : await capulet.login("juliet", { password: "balcony" });
+    await author.asks(publish(id), "<iq type='result'/>");
+    await capulet.stops("SIGKILL");
+    await capulet.starts();
+  }
+  await montague.starts();
+  const back = await montague.login("romeo");
+  // A new start tries all domains at once.
+  await capulet.stops();
+  await capulet.starts();
+  for (const id of ["a", "b", "c"]) {
+    await back.receivesNext(
+      `<message from='${juliet.bare}'><event xmlns='${NS.pubsubEvent}'><items node='news'><item id='${id}'/></items></event></message>`,
+    );
+  }
 });
 
 test("pipit federation says in a line what is wrong, and what to do; the log says it once", async (t) => {

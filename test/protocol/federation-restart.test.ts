@@ -1,6 +1,7 @@
 /** Servers that go away in the middle of something and come back: nothing is lost, nothing comes twice, all in order. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { parseJid } from "../../src/xmpp/jid.ts";
 import { attr, child, childText } from "../../src/xmpp/xml.ts";
 import type { ClientStream } from "../support/cast.ts";
 import { until } from "../support/until.ts";
@@ -42,6 +43,41 @@ test("the peer stops in the middle of a thousand messages and starts again", asy
   assert.deepEqual([...before, ...after], numbers);
   await verona.settle();
   assert.deepEqual(heard(back), []);
+});
+
+test("the peer stops in the middle of a thousand posts and starts again", async (t) => {
+  await using verona = await world(t, { capulet: { juliet: {} }, montague: { romeo: {} } });
+  const { juliet, romeo } = verona.actors;
+  const { capulet, montague } = verona.stages;
+  const author = parseJid(juliet.bare)!;
+  await capulet.node.posts.create({ author, text: "first" });
+  await montague.node.follows.follow(parseJid(romeo.bare)!, author);
+  await verona.settle();
+  const arrived = async (): Promise<string[]> => {
+    const texts: string[] = [];
+    for (let before: string | undefined; ;) {
+      const { entries, next } = await montague.node.timeline.page(romeo.bare, 500, before);
+      texts.push(...entries.map(({ text }) => text));
+      if (next === undefined) return texts.reverse();
+      before = next;
+    }
+  };
+  const posting = Promise.all(numbers.map((text) => capulet.node.posts.create({ author, text })));
+  const newest = async (): Promise<number> =>
+    Number((await montague.node.timeline.page(romeo.bare, 1)).entries[0]!.text);
+  await until(async () => (await newest()) > 100, "some arrive");
+  const stopping = montague.node.close();
+  await posting;
+  await stopping;
+  await montague.starts();
+  const back = await montague.login("romeo");
+  says(back, juliet.bare, ["I am back"]);
+  await juliet.receives(`<message from='${back.full}'/>`);
+  await until(async () => (await newest()) === count - 1, "the rest arrives");
+  await verona.settle();
+  assert.deepEqual(await arrived(), ["first", ...numbers]);
+  // What their clients are told of all this is no matter here.
+  for (const one of [juliet, romeo, back]) heard(one);
 });
 
 test("both stop while something waits", async (t) => {
