@@ -1,6 +1,7 @@
 /** How long what is for a domain that cannot be reached waits, and when that is tried again. In milliseconds. */
 import type { StanzaCondition } from "../xmpp/errors.ts";
 import type { DurableKind } from "./delivery-class.ts";
+import type { RouteState } from "./outbound-queue.ts";
 
 const second = 1_000;
 const minute = 60 * second;
@@ -13,8 +14,12 @@ const firstPause = 5 * second;
 const longestPause = 30 * minute;
 /** A stanza that so many streams ended at, one after the other, ends every stream; about an hour of tries. */
 export const maxLostFirst = 10;
-/** A domain that failed lately is tried no more often than this because somebody writes there. */
+/** A domain that failed lately is tried again no sooner than this because somebody writes there. */
 export const pauseForSenders = minute;
+/** The same for what can wait. */
+export const pauseForEvents = longestPause;
+/** How long it is known of a domain that it failed, where nothing waits for it: so long its log line is not repeated. */
+export const memoryOfFailures = day;
 
 /**
  * How long each kind waits. A sender who hears nothing for an hour believes that it arrived; a follower who was away
@@ -35,4 +40,10 @@ export function holdTime(kind: DurableKind, condition: StanzaCondition): number 
 /** The pause after so many tries that failed: each time twice as long; `random` (0 up to 1) adds up to a quarter. */
 export function afterFailure(attempts: number, random: number): number {
   return Math.min(firstPause * 2 ** (attempts - 1), longestPause) * (1 + random / 4);
+}
+
+/** Whether a domain failed so lately that it is not tried yet, whoever asks. */
+export function isResting({ failingSince, triedAt, attempts, nextAt }: RouteState, now: number): boolean {
+  if (!failingSince || !triedAt) return false;
+  return Math.min(nextAt.getTime(), triedAt.getTime() + afterFailure(attempts, 0)) > now;
 }

@@ -6,22 +6,20 @@
 import type { Logger } from "../log.ts";
 import { StanzaError, type StanzaCondition } from "../xmpp/errors.ts";
 import { parseElement } from "../xmpp/parser.ts";
-import { errorReply } from "../xmpp/stanza.ts";
 import { attr, type Element } from "../xmpp/xml.ts";
 import { Backlog } from "./backlog.ts";
-import { afterFailure, holdTime, maxLostFirst } from "./back-off.ts";
+import { afterFailure, holdTime, isResting, maxLostFirst, memoryOfFailures } from "./back-off.ts";
 import type { Clock } from "./clock.ts";
 import type { DurableKind } from "./delivery-class.ts";
 import type { DialSlots } from "./dial-slots.ts";
 import type { Held, Transient } from "./held.ts";
 import type { OutboundQueue, QueuedStanza, Route, RouteState } from "./outbound-queue.ts";
-import { S2sError, type Outcome, type S2sLink } from "./s2s-link.ts";
+import { S2sError, type S2sLink } from "./s2s-link.ts";
+import { Shipment, type Sent } from "./shipment.ts";
+import { errorFor, undeliverable } from "./undeliverable.ts";
 
 /** Of what is given back at once. */
 const pageSize = 200;
-/** What may be on its way to a peer that has not said yet that it has it. */
-const maxUnsettled = 500;
-const maxUnsettledBytes = 2 * 1024 * 1024;
 
 /** What all destinations share. */
 export interface Desk {
@@ -44,23 +42,6 @@ export interface Desk {
 
 export type Phase = "waiting" | "connecting" | "connected" | "failing";
 
-interface Unsettled {
-  readonly row: QueuedStanza | undefined;
-  readonly transient: Transient | undefined;
-  readonly bytes: number;
-}
-
-/** One link's life. */
-interface Run {
-  readonly link: S2sLink;
-  readonly unsettled: Set<Unsettled>;
-  bytes: number;
-  /** Stanzas that the peer has taken. */
-  taken: number;
-  readonly lost: Unsettled[];
-  pumping: boolean;
-}
-
 export class Destination {
   readonly route: Route;
   /** Since when it is in its phase, in milliseconds since 1970. */
@@ -70,7 +51,8 @@ export class Destination {
   readonly #held: Held;
   #state: RouteState | undefined;
   readonly #backlog: Backlog;
-  #run: Run | undefined;
+  #link: S2sLink | undefined;
+  #shipment: Shipment | undefined;
   #closing = false;
   /** Set once it has given up: from then on nothing is taken in. */
   #refusal: S2sError | undefined;
@@ -90,7 +72,7 @@ export class Destination {
 
   /** Neither sends nor waits for anything. */
   get isIdle(): boolean {
-    return this.#run?.unsettled.size === 0 && this.#held.size === 0;
+    return this.#shipment?.isIdle === true && this.#held.size === 0;
   }
 
   /** Takes what is kept in memory alone. */
@@ -100,25 +82,25 @@ export class Destination {
       const full = new S2sError("resource-constraint", "too much waits for this domain already");
       return this.#return(transient, full);
     }
-    this.#pump();
+    this.#shipment?.pump();
   }
 
   /** There is more in the store. */
   wake(): void {
     this.#backlog.wake();
     this.#late = this.#refusal !== undefined;
-    this.#pump();
+    this.#shipment?.pump();
   }
 
   /** Ends the link, in order; what waits stays in the store. */
   close(): void {
     this.#closing = true;
-    this.#run?.link.close();
+    this.#link?.close();
   }
 
   /** Ends the link, so that another domain can be reached. */
   makeRoom(): void {
-    this.#run?.link.close();
+    this.#link?.close();
   }
 
   async #live(): Promise<void> {
@@ -143,9 +125,8 @@ export class Destination {
   async #deliver(): Promise<void> {
     const { clock, queue } = this.#desk;
     this.#state = await queue.find(this.route);
-    const { failingSince, nextAt } = this.#state ?? {};
-    if (failingSince && nextAt!.getTime() > clock.now()) {
-      const { condition, reason } = this.#state!;
+    if (this.#state && isResting(this.#state, clock.now())) {
+      const { condition, reason } = this.#state;
       return this.#refuse(new S2sError(condition as StanzaCondition, reason!));
     }
     while (await this.#hasWork()) {
@@ -188,10 +169,19 @@ export class Destination {
       if (this.#backlog.first || this.#held.size > 0) return true;
       if (this.#backlog.isUnread) continue;
       if (!this.#state) break;
-      await this.#forget();
+      await this.#file(this.#state);
     }
     this.#leave();
     return false;
+  }
+
+  /** Nothing waits. That it failed is known for a while. */
+  async #file(state: RouteState): Promise<void> {
+    const { clock, queue } = this.#desk;
+    const end = (state.triedAt?.getTime() ?? 0) + memoryOfFailures;
+    if (!state.failingSince || end <= clock.now()) return this.#forget();
+    this.#state = undefined;
+    await queue.put({ ...state, nextAt: new Date(end) });
   }
 
   async #forget(): Promise<void> {
@@ -201,23 +191,36 @@ export class Destination {
 
   /** Sends on a link until it ends; how many stanzas the peer has taken. */
   async #send(link: S2sLink): Promise<number> {
-    const run: Run = { link, unsettled: new Set(), bytes: 0, taken: 0, lost: [], pumping: false };
-    this.#run = run;
+    const { local, domain } = this.route;
+    const shipment = new Shipment({
+      link,
+      ...{ backlog: this.#backlog, held: this.#held },
+      taken: (sent) => this.#taken(sent),
+      refused: (sent) => this.#refused(sent, link),
+      failed: (error) => {
+        this.#desk.log.error({ err: error, domain }, "the queue to a domain cannot be read");
+        link.close();
+      },
+    });
+    this.#link = link;
+    this.#shipment = shipment;
     this.#enter("connected");
-    this.#desk.connected(this.route.domain, this.#state?.failingSince != null);
+    this.#desk.connected(domain, this.#state?.failingSince != null);
     await new Promise<void>((resolve) => {
       link.onEnd(resolve);
       // It may have ended before this was heard.
-      if (!link.carries(this.route.local, this.route.domain)) resolve();
+      if (!link.carries(local, domain)) resolve();
       if (this.#closing) link.close();
-      this.#pump();
+      shipment.pump();
     });
-    this.#run = undefined;
+    shipment.end();
+    this.#link = undefined;
+    this.#shipment = undefined;
     await this.#backlog.rewind();
-    const [first] = run.lost;
-    this.#held.putBack(run.lost.flatMap(({ transient }) => (transient ? this.#again(transient) : [])));
-    if (run.taken === 0 && first?.row) await this.#blame(first.row);
-    return run.taken;
+    const { taken, lost } = shipment;
+    this.#held.putBack(lost.flatMap(({ transient }) => (transient ? this.#again(transient) : [])));
+    if (taken === 0 && lost[0]?.row) await this.#blame(lost[0].row);
+    return taken;
   }
 
   /** What was lost in memory is sent again, but for what would be done twice. */
@@ -237,65 +240,16 @@ export class Destination {
     await this.#giveBack([row], new StanzaError("remote-server-timeout", { text: reason }));
   }
 
-  #pump(): void {
-    const run = this.#run;
-    if (!run || run.pumping) return;
-    run.pumping = true;
-    this.#pumpAll(run).catch((error: unknown) => {
-      this.#desk.log.error({ err: error, ...this.route }, "the queue to a domain cannot be read");
-      run.link.close();
-    });
-  }
-
-  async #pumpAll(run: Run): Promise<void> {
-    try {
-      while (run === this.#run && run.unsettled.size < maxUnsettled && run.bytes < maxUnsettledBytes) {
-        if (this.#backlog.isUnread) await this.#backlog.read();
-        else if (!this.#sendNext(run)) return;
-      }
-    } finally {
-      run.pumping = false;
-    }
-  }
-
-  /** The older of the next that is durable and the next that is not. */
-  #sendNext(run: Run): boolean {
-    const row = this.#backlog.first;
-    const transient = this.#held.first;
-    if (!row && !transient) return false;
-    if (row && !(transient && transient.id < row.id)) {
-      this.#backlog.shift();
-      this.#hand(run, row.stanza, { row, transient: undefined, bytes: Buffer.byteLength(row.stanza) });
-    } else {
-      this.#held.shift();
-      const { text } = transient!;
-      this.#hand(run, text, { row: undefined, transient, bytes: Buffer.byteLength(text) });
-    }
-    return true;
-  }
-
-  #hand(run: Run, text: string, entry: Unsettled): void {
-    run.unsettled.add(entry);
-    run.bytes += entry.bytes;
-    run.link.send(text, (outcome) => this.#settle(run, entry, outcome));
-  }
-
-  #settle(run: Run, entry: Unsettled, outcome: Outcome): void {
-    run.unsettled.delete(entry);
-    run.bytes -= entry.bytes;
-    if (outcome === "lost") return void run.lost.push(entry);
-    const { row, transient } = entry;
-    run.taken += 1;
+  #taken({ row }: Sent): void {
     if (this.#state) this.#recover(this.#state);
-    if (outcome === "refused") {
-      const text = `${this.route.domain} takes no stanza larger than ${run.link.maxStanzaBytes ?? 0} bytes`;
-      const error = new StanzaError("policy-violation", { text });
-      if (transient) this.#answerSoon(transient.stanza, error);
-      else this.#giveBack([row!], error).catch((fault: unknown) => this.#unkept(fault));
-    } else if (row) {
-      this.#backlog.remove(row.id, (fault) => this.#unkept(fault));
-    }
-    this.#pump();
+    if (row) this.#backlog.remove(row.id, (fault) => this.#unkept(fault));
+  }
+
+  #refused({ row, transient }: Sent, { maxStanzaBytes }: S2sLink): void {
+    const text = `${this.route.domain} takes no stanza larger than ${maxStanzaBytes ?? 0} bytes`;
+    const error = new StanzaError("policy-violation", { text });
+    if (transient) this.#answerSoon(transient.stanza, error);
+    else this.#giveBack([row], error).catch((fault: unknown) => this.#unkept(fault));
   }
 
   /** It takes stanzas. */
@@ -368,12 +322,9 @@ export class Destination {
     );
   }
 
-  /** Errors and answers that cannot be delivered vanish, and so does presence that asks nothing. */
   #answer(stanza: Element, error: StanzaError): void | Promise<void> {
-    const type = attr(stanza, "type");
-    if (type === "error" || type === "result") return;
-    if (stanza.name === "presence" && type !== "subscribe") return;
-    return this.#desk.returns(errorReply(stanza, error));
+    const returned = undeliverable(stanza, error);
+    if (returned) return this.#desk.returns(returned);
   }
 
   #answerSoon(stanza: Element, error: StanzaError): void {
@@ -392,6 +343,3 @@ export class Destination {
     for (const transient of this.#held.clear()) this.#return(transient, problem);
   }
 }
-
-const errorFor = ({ condition, reason }: S2sError, domain: string): StanzaError =>
-  new StanzaError(condition, { text: `${domain} cannot be reached: ${reason}` });

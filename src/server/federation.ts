@@ -7,8 +7,8 @@ import type { Logger } from "../log.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { newId } from "../xmpp/id.ts";
 import type { Jid } from "../xmpp/jid.ts";
-import { attr, serialize, type Element } from "../xmpp/xml.ts";
-import { pauseForSenders } from "./back-off.ts";
+import { serialize, type Element } from "../xmpp/xml.ts";
+import { pauseForEvents, pauseForSenders } from "./back-off.ts";
 import { systemClock, type Clock } from "./clock.ts";
 import { deliveryClass, type DeliveryClass } from "./delivery-class.ts";
 import { Destination, type Desk } from "./destination.ts";
@@ -110,10 +110,12 @@ export class Federation implements Remote {
     this.#desk = undefined;
     this.#alarm?.cancel();
     const open = [...this.#destinations.values()];
+    // Dials end with the streams.
+    const linked = open.filter(({ phase }) => phase === "connected" || phase === "failing");
     for (const one of open) one.close();
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([
-      Promise.all([this.#written, this.#looking, ...open.map(({ over }) => over)]),
+      Promise.all([this.#written, this.#looking, ...linked.map(({ over }) => over)]),
       new Promise((resolve) => (timer = setTimeout(resolve, maxShutdown))),
     ]);
     clearTimeout(timer);
@@ -171,7 +173,7 @@ export class Federation implements Remote {
         problem: (failing && state?.reason) ?? undefined,
         condition: (failing && state?.condition) ?? undefined,
         attempts: failing ? state!.attempts : 0,
-        nextTry: failing && !active ? state!.nextAt : undefined,
+        nextTry: failing && waits && !active ? state!.nextAt : undefined,
       };
     });
   }
@@ -186,7 +188,7 @@ export class Federation implements Remote {
     const route = { local: from.domain, domain: to.domain };
     const destination = this.#destinations.get(keyOf(route)) ?? this.#open(route);
     if (destination) return destination.hold(transient);
-    if (transient.asks && attr(transient.stanza, "type") !== "error") {
+    if (transient.asks) {
       throw new StanzaError("resource-constraint", { text: "Too many other servers are being spoken with" });
     }
   }
@@ -230,11 +232,8 @@ export class Federation implements Remote {
   }
 
   #dueNow(route: Route, isForSenders: boolean): Due {
-    return {
-      ...route,
-      at: new Date(this.#clock.now()),
-      pause: isForSenders ? pauseForSenders : undefined,
-    };
+    const pause = isForSenders ? pauseForSenders : pauseForEvents;
+    return { ...route, at: new Date(this.#clock.now()), pause };
   }
 
   #open(route: Route): Destination | undefined {

@@ -37,8 +37,8 @@ export interface RouteState extends Route {
 /** A route on which something waits now. */
 export interface Due extends Route {
   readonly at: Date;
-  /** Whether a later time that was set before gives way, but not sooner than so long after the last try. */
-  readonly pause: number | undefined;
+  /** A later time that was set before gives way, but not sooner than so long after the last try. In milliseconds. */
+  readonly pause: number;
 }
 
 export interface OutboundQueue {

@@ -20,8 +20,8 @@ export type OutboundDomain = Schema["outboundDomains"]["$inferSelect"];
 /** A route on which something waits, and the earliest time for the next try. */
 export interface Due extends Route {
   readonly at: Date;
-  /** Whether a later time that was set before gives way, but not sooner than so long after the last try. */
-  readonly pause: number | undefined;
+  /** A later time that was set before gives way, but not sooner than so long after the last try. In milliseconds. */
+  readonly pause: number;
 }
 
 // Once for each recipient on another domain: the newer event of an item takes the place of the one that waits.
@@ -93,15 +93,14 @@ export const outboundStore = (store: Store) => {
         const insert = insertRow(tx);
         for (const row of rows) insert.run({ ...row });
         for (const { local, domain, at, pause } of due) {
-          const statement = tx.db.insert(domains).values({ local, domain, attempts: 0, nextAt: at });
-          if (pause === undefined) await statement.onConflictDoNothing();
-          else {
-            const sooner = sql`min(${domains.nextAt}, max(coalesce(${domains.triedAt}, 0) + ${pause}, ${at.getTime()}))`;
-            await statement.onConflictDoUpdate({
+          const soonest = sql`max(coalesce(${domains.triedAt}, 0) + ${pause}, ${at.getTime()})`;
+          await tx.db
+            .insert(domains)
+            .values({ local, domain, attempts: 0, nextAt: at })
+            .onConflictDoUpdate({
               target: [domains.local, domains.domain],
-              set: { nextAt: sooner },
+              set: { nextAt: sql`min(${domains.nextAt}, ${soonest})` },
             });
-          }
         }
       }),
 
@@ -172,10 +171,10 @@ export const outboundStore = (store: Store) => {
         await db.delete(domains).where(of(route));
       }),
 
-    /** Brings the next try forward, where one is planned. */
+    /** It is tried as if it had not been before, where a try is planned. */
     expedite: (route: Route, at: Date): Promise<void> =>
       store.transaction(async ({ db }) => {
-        await db.update(domains).set({ nextAt: at }).where(of(route));
+        await db.update(domains).set({ nextAt: at, triedAt: null }).where(of(route));
       }),
 
     /** Those to be tried by now, for the first time or again, who waits longest first. */

@@ -169,6 +169,23 @@ test("while a domain fails, requests are answered at once without a dial, and pr
   assert.equal(desk.dialled.length, 1);
 });
 
+test("a domain that is only asked is dialled after a pause, each time a longer one; the log says once what is wrong", async (t) => {
+  const desk = await openDesk(t);
+  const ask = `<iq from='juliet@capulet.example/balcony' to='${montague}' type='get' id='1'><ping xmlns='${NS.ping}'/></iq>`;
+  for (let minutes = 0; minutes < 60; minutes += 1) {
+    await desk.send(ask);
+    await desk.advance(minute);
+  }
+  assert.equal(desk.returned.length, 60);
+  assert(desk.dialled.length < 15, `${desk.dialled.length} dials`);
+  assert.deepEqual(desk.logged, [`${montague} cannot be reached: no answer`]);
+  // Nobody asks any more: nobody is dialled, and in the end nothing is known.
+  const dials = desk.dialled.length;
+  await desk.advance(2 * day);
+  assert.equal(desk.dialled.length, dials);
+  assert.deepEqual(await desk.federation.status(), []);
+});
+
 test("errors and answers that cannot be delivered vanish", async (t) => {
   const desk = await openDesk(t);
   const from = "from='juliet@capulet.example' to='romeo@montague.example/x'";

@@ -63,7 +63,7 @@ test("a newer event of an item takes the place and the time of the older, at the
 
 test("what is due comes by age, those that failed apart from those that did not", async (t) => {
   const queue = opened(t);
-  await queue.add([], [{ ...route, at: at(5), pause: undefined }]);
+  await queue.add([], [{ ...route, at: at(5), pause: 0 }]);
   await queue.put({ ...other, ...failing, nextAt: at(7) });
   assert.deepEqual(await queue.due(at(4), false, 9), []);
   assert.deepEqual(
@@ -78,10 +78,10 @@ test("what is due comes by age, those that failed apart from those that did not"
   assert.equal(await queue.nextDue(at(7)), undefined);
 });
 
-test("what somebody writes brings the next try forward, but for a pause after the last; a notification does not", async (t) => {
+test("what is queued brings the next try forward, but for a pause after the last", async (t) => {
   const queue = opened(t);
   await queue.put({ ...route, ...failing, nextAt: at(9_000) });
-  await queue.add([row("1")], [{ ...route, at: at(150), pause: undefined }]);
+  await queue.add([row("1")], [{ ...route, at: at(150), pause: 20_000 }]);
   assert.deepEqual((await queue.find(route))!.nextAt, at(9_000));
   await queue.add([row("2")], [{ ...route, at: at(150), pause: 1_000 }]);
   assert.deepEqual((await queue.find(route))!.nextAt, at(1_100));
