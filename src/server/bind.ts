@@ -1,12 +1,35 @@
 /** RFC 6120 §7: resource binding. */
 import { randomBytes } from "node:crypto";
-import { StanzaError } from "../xmpp/errors.ts";
-import { prepareResource } from "../xmpp/jid.ts";
+import { StanzaError, StreamError } from "../xmpp/errors.ts";
+import { prepareResource, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
+import { errorReply, resultReply, toStanzaError } from "../xmpp/stanza.ts";
 import { attr, child, childText, xml, type Element } from "../xmpp/xml.ts";
+import { boundFeatures } from "./features.ts";
+import type { NegotiatedStream, StreamFeature } from "./stream-feature.ts";
 
 /** §7.6.1: the server's resource is not to be guessed by strangers. */
 const resourceBytes = 9;
+
+/** Binding on the stream of an account. */
+export const binding = (stream: NegotiatedStream, account: Jid): StreamFeature => ({
+  xmlns: NS.bind,
+
+  advertise: () => [...boundFeatures(), ...stream.context.features.map((feature) => feature())],
+
+  async receive(stanza) {
+    const request = requestOf(stanza, "bind", NS.bind);
+    // §7.1: nothing else is for a stream without a resource.
+    if (!request) throw new StreamError("not-authorized", "Bind a resource first");
+    try {
+      const jid = account.withResource(resourceOf(request));
+      await stream.bind(jid, (session) => session.send(resultReply(stanza, bindResult(jid.full))));
+    } catch (error) {
+      if (error instanceof StreamError) throw error;
+      stream.transport.send(errorReply(stanza, toStanzaError(error)));
+    }
+  },
+});
 
 /** The payload `name` of an iq set, where this is one. */
 export function requestOf(stanza: Element, name: string, xmlns: string): Element | undefined {
@@ -14,7 +37,7 @@ export function requestOf(stanza: Element, name: string, xmlns: string): Element
 }
 
 /** The resource that a request asks for, or one of the server's (§7.6, §7.7); throws `bad-request` for a bad one. */
-export function resourceOf(bind: Element): string {
+function resourceOf(bind: Element): string {
   const wish = childText(bind, "resource");
   if (!wish) return randomBytes(resourceBytes).toString("base64url");
   const resource = prepareResource(wish);
@@ -24,4 +47,4 @@ export function resourceOf(bind: Element): string {
 }
 
 /** What a client learns: its full JID (§7.6.1). */
-export const bindResult = (jid: string): Element => xml("bind", { xmlns: NS.bind }, xml("jid", {}, jid));
+const bindResult = (jid: string): Element => xml("bind", { xmlns: NS.bind }, xml("jid", {}, jid));

@@ -2,14 +2,17 @@
 import type { Socket } from "node:net";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
+import { limitsBeforeAuthentication } from "../xmpp/parser.ts";
 import type { Element } from "../xmpp/xml.ts";
 import { ClientStream, defaultTiming, type ClientContext, type Timing } from "./client-stream.ts";
+import { tcpFraming, type Carry } from "./client-transport.ts";
 import type { ServerEvents } from "./events.ts";
 import { listenBoth } from "./listener.ts";
 import type { Router } from "./router.ts";
 import type { Authenticator } from "./sasl.ts";
 import type { Sessions } from "./sessions.ts";
 import { StreamSet } from "./stream-set.ts";
+import { XmppStream } from "./stream.ts";
 import { LoginThrottle, UnboundConnections } from "./throttle.ts";
 import type { ServerTls } from "./tls.ts";
 
@@ -55,12 +58,15 @@ export async function listenC2s(options: C2sOptions): Promise<C2s> {
     gone: (stream) => streams.delete(stream),
   };
   const accept = (socket: Socket, address: string, directTls: boolean): void => {
-    if (context.unbound.enter(address)) {
-      streams.add(new ClientStream(context, socket, address, directTls));
-    } else {
+    if (!context.unbound.enter(address)) {
       options.log.debug({ address }, "too many connections without a login");
-      socket.destroy();
+      return void socket.destroy();
     }
+    const carry: Carry = (handler) =>
+      new XmppStream(socket, limitsBeforeAuthentication, handler, options.log);
+    const stream = new ClientStream(context, carry, tcpFraming, address);
+    if (directTls) stream.secure(["xmpp-client"]);
+    streams.add(stream);
   };
   const listeners = await listenBoth({ ...options, accept });
   return {

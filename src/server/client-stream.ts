@@ -1,25 +1,28 @@
 /**
- * A client's stream from its first byte to its end: TLS, SASL, binding (RFC 6120 §5–7), then stanzas. What is allowed
- * next is the phase's to say; a stream goes through them in order, and never back.
+ * A client's stream from its first byte to its end: what is negotiated (RFC 6120 §5–7), then stanzas. What may be said
+ * next is the phase's to say, by its features; a stream goes through the phases in order, and never back.
  */
-import type { Socket } from "node:net";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { StanzaError, StreamError } from "../xmpp/errors.ts";
 import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
-import { limitsAfterAuthentication, limitsBeforeAuthentication, type StreamHeader } from "../xmpp/parser.ts";
-import { errorReply, isStanza, resultReply, toStanzaError } from "../xmpp/stanza.ts";
-import { attr, child, namespaceOf, xml, type Element } from "../xmpp/xml.ts";
-import { bindResult, requestOf, resourceOf } from "./bind.ts";
+import { limitsBeforeAuthentication, type StreamHeader } from "../xmpp/parser.ts";
+import { errorReply, isStanza, resultReply } from "../xmpp/stanza.ts";
+import { attr, child, children, namespaceOf, xml, type Element } from "../xmpp/xml.ts";
+import { authentication } from "./authentication.ts";
+import { binding, requestOf } from "./bind.ts";
+import type { Carry, ClientTransport, Framing } from "./client-transport.ts";
 import type { ServerEvents } from "./events.ts";
-import { boundFeatures, saslFeatures, startTlsFeature, streamFeatures } from "./features.ts";
-import { checkClientHeader, languageOf, serverHeader } from "./header.ts";
+import { streamFeatures } from "./features.ts";
+import { languageOf } from "./header.ts";
 import type { Router } from "./router.ts";
-import { SaslNegotiation, type Authenticator } from "./sasl.ts";
+import type { Authenticator } from "./sasl.ts";
 import { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
-import { XmppStream, type StreamHandler } from "./stream.ts";
+import { startTls } from "./starttls.ts";
+import type { StreamHandler } from "./stream.ts";
+import type { Authenticated, BoundFeature, NegotiatedStream, StreamFeature } from "./stream-feature.ts";
 import type { LoginThrottle, UnboundConnections } from "./throttle.ts";
 import type { ServerTls } from "./tls.ts";
 
@@ -58,43 +61,57 @@ export interface ClientContext {
   gone(stream: ClientStream): void;
 }
 
+/** Nobody is known yet, somebody is, or their client has its address. */
 type Phase =
-  | { readonly name: "plain" | "secured"; readonly sasl: SaslNegotiation | undefined }
-  | { readonly name: "authenticated"; readonly account: Jid; readonly mechanism: string }
+  | { readonly name: "negotiating"; readonly features: readonly StreamFeature[] }
+  | {
+      readonly name: "authenticated";
+      readonly mechanism: string;
+      readonly features: readonly StreamFeature[];
+    }
   | { readonly name: "bound"; readonly session: Session };
+
+/** What is said on every bound stream beside stanzas. */
+const boundFeatures: readonly BoundFeature[] = [];
 
 type Done = void | Promise<void>;
 
-export class ClientStream implements StreamHandler {
-  readonly #context: ClientContext;
-  readonly #stream: XmppStream;
-  readonly #address: string;
+export class ClientStream implements StreamHandler, NegotiatedStream {
+  readonly context: ClientContext;
+  readonly transport: ClientTransport;
+  readonly address: string;
+  readonly #framing: Framing;
   readonly #since: number;
-  #phase: Phase = { name: "plain", sasl: undefined };
+  #phase: Phase;
   /** `xml:lang` of the client's header. */
   #language: string | undefined;
   #pinged = false;
 
-  constructor(context: ClientContext, socket: Socket, address: string, directTls: boolean) {
-    this.#context = context;
-    this.#address = address;
+  constructor(context: ClientContext, carry: Carry, framing: Framing, address: string) {
+    this.context = context;
+    this.address = address;
+    this.#framing = framing;
     this.#since = performance.now();
-    this.#stream = new XmppStream(socket, limitsBeforeAuthentication, this, context.log);
-    if (directTls) this.#secure(["xmpp-client"]);
+    this.transport = carry(this);
+    this.#phase = { name: "negotiating", features: [startTls(this), authentication(this)] };
+  }
+
+  get isEncrypted(): boolean {
+    return this.#framing.isEncrypted || this.transport.channel !== undefined;
   }
 
   close(error?: StreamError): void {
-    this.#stream.close(error);
+    this.transport.close(error);
   }
 
   destroy(): void {
-    this.#stream.destroy();
+    this.transport.destroy();
   }
 
   /** Looks whether this client is too slow, or still there (RFC 6120 §4.6). */
   sweep(now: number): void {
-    const { negotiation, idle, answer } = this.#context.timing;
-    const quiet = this.#stream.quietFor(now);
+    const { negotiation, idle, answer } = this.context.timing;
+    const quiet = this.transport.quietFor(now);
     if (this.#phase.name !== "bound") {
       if (now - this.#since >= negotiation) this.close(new StreamError("connection-timeout"));
       return;
@@ -108,137 +125,95 @@ export class ClientStream implements StreamHandler {
   }
 
   header(): string {
-    return serverHeader(this.#context.domain);
+    return this.#framing.header(this.context.domain);
   }
 
   opened(header: StreamHeader): void {
-    const { domain, features, requireTls } = this.#context;
-    this.#stream.open(serverHeader(domain, header.attrs["from"]));
-    checkClientHeader(header, domain);
+    const { domain } = this.context;
+    this.transport.open(this.#framing.header(domain, header.attrs["from"]));
+    this.#framing.check(header, domain);
     this.#language = languageOf(header);
+    this.announce();
+  }
+
+  announce(): void {
     const phase = this.#phase;
-    if (phase.name === "authenticated" || phase.name === "bound") {
-      return this.#offer([...boundFeatures(), ...features.map((feature) => feature())]);
-    }
-    const sasl = this.#beginSasl();
-    this.#phase = { name: phase.name, sasl };
-    this.#offer([
-      ...(phase.name === "plain" ? [startTlsFeature(requireTls)] : []),
-      ...saslFeatures(sasl.mechanisms, sasl.bindings),
-    ]);
+    const features = phase.name === "bound" ? [] : phase.features;
+    this.transport.send(streamFeatures(features.flatMap((feature) => feature.advertise())));
   }
 
   received(element: Element): Done {
     const phase = this.#phase;
-    if (phase.name === "bound") return this.#stanza(element, phase.session);
-    const xmlns = namespaceOf(element);
-    if (xmlns === NS.stream && element.name === "error") return this.close();
-    if (phase.name === "authenticated") return this.#bind(element, phase);
-    if (xmlns === NS.tls && element.name === "starttls") return this.#startTls(phase.name);
-    if (xmlns === NS.sasl && phase.sasl) return this.#authenticate(element, phase.sasl);
+    if (phase.name === "bound" && isStanza(element)) return this.#stanza(element, phase.session);
+    if (element.name === "error" && namespaceOf(element) === NS.stream) return this.close();
+    if (phase.name === "bound") return this.#beside(element, phase.session);
+    const [payload] = isStanza(element) ? children(element) : [element];
+    const xmlns = payload && namespaceOf(payload);
+    const feature = phase.features.find((one) => one.xmlns === xmlns);
+    if (feature) return feature.receive(element);
+    // §7.1: nothing else is for a stream without a resource.
     throw new StreamError(isStanza(element) ? "not-authorized" : "unsupported-stanza-type");
   }
 
   detached(): void {
-    if (this.#phase.name === "bound") this.#context.sessions.remove(this.#phase.session);
+    if (this.#phase.name === "bound") this.context.sessions.remove(this.#phase.session);
   }
 
   ended(): void {
     if (this.#phase.name !== "bound") return;
     const { session } = this.#phase;
-    this.#context.events.emit("session.closed", { session });
-    this.#context.log.info({ jid: session.jid.full, address: this.#address }, "logged out");
+    this.context.events.emit("session.closed", { session });
+    this.context.log.info({ jid: session.jid.full, address: this.address }, "logged out");
   }
 
   gone(): void {
-    if (this.#phase.name !== "bound") this.#context.unbound.leave(this.#address);
-    this.#context.gone(this);
+    if (this.#phase.name !== "bound") this.context.unbound.leave(this.address);
+    this.context.gone(this);
   }
 
-  #offer(features: readonly Element[]): void {
-    this.#stream.send(streamFeatures(features));
+  secure(alpn?: readonly string[], lastWord?: Element): void {
+    const { tls } = this.context;
+    this.transport.secure?.((socket) => tls.wrap(socket, alpn), limitsBeforeAuthentication, lastWord);
   }
 
-  #secure(alpn?: readonly string[], lastWord?: Element): void {
-    const { tls } = this.#context;
-    this.#phase = { name: "secured", sasl: undefined };
-    this.#stream.secure((socket) => tls.wrap(socket, alpn), limitsBeforeAuthentication, lastWord);
+  authenticated({ account, mechanism }: Authenticated): void {
+    this.#phase = { name: "authenticated", mechanism, features: [binding(this, account)] };
   }
 
-  #startTls(phase: "plain" | "secured"): void {
-    if (phase === "plain") return this.#secure(undefined, xml("proceed", { xmlns: NS.tls }));
-    // §5.4.2.2: there is TLS already; the failure ends the stream.
-    this.#stream.send(xml("failure", { xmlns: NS.tls }));
-    this.close();
-  }
-
-  #beginSasl(): SaslNegotiation {
-    const { domain, authenticator, throttle, log, requireTls } = this.#context;
-    const channel = this.#stream.channel;
-    return new SaslNegotiation({
-      domain,
-      authenticator,
-      throttle,
-      log,
-      address: this.#address,
-      allowed: channel !== undefined || !requireTls,
-      encrypted: channel !== undefined,
-      bindings: channel?.bindings() ?? new Map(),
-    });
-  }
-
-  async #authenticate(element: Element, sasl: SaslNegotiation): Promise<void> {
-    const { element: answer, authenticated, exhausted } = await sasl.receive(element);
-    this.#stream.send(answer);
-    if (exhausted) throw new StreamError("policy-violation", "Too many failed logins");
-    if (!authenticated) return;
-    this.#phase = { name: "authenticated", ...authenticated };
-    this.#stream.restart(limitsAfterAuthentication);
-  }
-
-  async #bind(element: Element, { account, mechanism }: Phase & { name: "authenticated" }): Promise<void> {
-    if (!isStanza(element)) throw new StreamError("unsupported-stanza-type");
-    const request = requestOf(element, "bind", NS.bind);
-    // §7.1: nothing else is for a stream without a resource.
-    if (!request) throw new StreamError("not-authorized", "Bind a resource first");
-    try {
-      const jid = account.withResource(resourceOf(request));
-      if (!(await this.#stillKnown(account))) throw new StreamError("not-authorized");
-      if (this.#stream.isOpen) this.#enter(jid, element, mechanism);
-    } catch (error) {
-      if (error instanceof StreamError) throw error;
-      this.#stream.send(errorReply(element, toStanzaError(error)));
-    }
-  }
-
-  /** Whether the account was not removed since it authenticated; from `Sessions` on, whoever removes it finds it. */
-  async #stillKnown(account: Jid): Promise<boolean> {
-    const { known } = await this.#context.authenticator.credentials(account.local, "SHA-256");
-    return known;
-  }
-
-  #enter(jid: Jid, request: Element, mechanism: string): void {
-    const { sessions, events, unbound, log } = this.#context;
+  async bind(jid: Jid, reply: (session: Session) => void): Promise<void> {
+    const { sessions, events, unbound, log } = this.context;
+    if (!(await this.#stillKnown(jid))) throw new StreamError("not-authorized");
+    if (!this.transport.isOpen || this.#phase.name !== "authenticated") return;
     const namesake = sessions.get(jid);
     if (!namesake && [...sessions.of(jid.bare)].length >= maxResources)
       throw new StanzaError("resource-constraint", { text: "Too many clients are connected" });
     // §7.7.2.2: the newer one wins; the older may be a dead connection of the same device.
     namesake?.close(new StreamError("conflict"));
-    const session = new Session(jid, this.#stream, this.#address);
+    const { mechanism } = this.#phase;
+    const session = new Session(jid, this.transport, this.address);
     this.#phase = { name: "bound", session };
-    unbound.leave(this.#address);
+    unbound.leave(this.address);
     sessions.add(session);
-    this.#stream.send(resultReply(request, bindResult(jid.full)));
-    const tls = this.#stream.channel?.socket.getProtocol() ?? "none";
-    log.info({ jid: jid.full, address: this.#address, mechanism, tls }, "logged in");
+    reply(session);
+    const tls = this.transport.channel?.socket.getProtocol() ?? "none";
+    log.info({ jid: jid.full, address: this.address, via: this.#framing.name, mechanism, tls }, "logged in");
     events.emit("session.bound", { session });
   }
 
+  /** Whether the account was not removed since it authenticated; from `Sessions` on, whoever removes it finds it. */
+  async #stillKnown({ local }: Jid): Promise<boolean> {
+    const { known } = await this.context.authenticator.credentials(local, "SHA-256");
+    return known;
+  }
+
+  #beside(element: Element, session: Session): Done {
+    const xmlns = namespaceOf(element);
+    const feature = boundFeatures.find((one) => one.xmlns === xmlns);
+    if (!feature) throw new StreamError("unsupported-stanza-type");
+    return feature.receive(element, session);
+  }
+
   #stanza(stanza: Element, session: Session): Done {
-    if (!isStanza(stanza)) {
-      if (stanza.name === "error" && namespaceOf(stanza) === NS.stream) return this.close();
-      throw new StreamError("unsupported-stanza-type");
-    }
     const from = attr(stanza, "from");
     if (from !== undefined && !isOwn(from, session.jid)) throw new StreamError("invalid-from");
     if (stanza.name === "iq") {
@@ -247,7 +222,7 @@ export class ClientStream implements StreamHandler {
         return session.send(errorReply(stanza, new StanzaError("not-allowed", { text: "It is bound" })));
       }
     } else if (this.#language !== undefined) this.#declareLanguage(stanza, this.#language);
-    return this.#context.router.receive(session, stanza);
+    return this.context.router.receive(session, stanza);
   }
 
   /** §8.1.5: what people wrote keeps the language of the stream when it leaves it. */
@@ -259,7 +234,7 @@ export class ClientStream implements StreamHandler {
 
   /** XEP-0199; whatever comes back is an answer. */
   #ping(session: Session): void {
-    const attrs = { type: "get", id: "idle", from: this.#context.domain, to: session.jid.full };
+    const attrs = { type: "get", id: "idle", from: this.context.domain, to: session.jid.full };
     session.send(xml("iq", attrs, xml("ping", { xmlns: NS.ping })));
   }
 }
