@@ -112,6 +112,11 @@ export interface Registrations<Events extends object> {
   /** Before a request is handed to a resource of ours, there or not: throw `StanzaError` to refuse it. */
   readonly iqFilter?: (iq: IqRequest) => Awaitable<void>;
   readonly message?: StageHandlers;
+  /**
+   * Any iq, reply or request, on its way `out` from a client of ours and `in` to an account of ours or a resource of
+   * it, before anything answers it. `true`: dropped, which is for replies; throw `StanzaError` to refuse a request.
+   */
+  readonly iqGate?: StageHandler;
   readonly presence?: StageHandlers;
   /** A message to an account none of whose resources takes it (RFC 6121 §8.5.2.2.1): `true` where it need not come back. */
   readonly undelivered?: StageHandler;

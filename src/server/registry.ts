@@ -24,6 +24,7 @@ export class Registry {
   readonly presence: StageTable = emptyTable();
   readonly iqFilters: NonNullable<Registrations<object>["iqFilter"]>[] = [];
   readonly undelivered: StageHandler[] = [];
+  readonly iqGates: StageHandler[] = [];
   readonly services = new Map<string, Service>();
   /** The domains of those services. */
   readonly hosts = new Set<string>();
@@ -60,6 +61,7 @@ export class Registry {
       this.hosts.add(service.address.slice(service.address.indexOf("@") + 1));
     }
     const { disco, streamFeature } = registrations;
+    if (registrations.iqGate) this.iqGates.push(registrations.iqGate);
     this.disco.forms.push(...(disco?.forms ?? []));
     if (disco?.account) this.disco.account.push(disco.account);
     if (streamFeature) this.streamFeatures.push(streamFeature);

@@ -9,7 +9,7 @@ import type { IqRequest, IqRoute, Passage, Service } from "./module.ts";
 import type { Registry, StageTable } from "./registry.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
-import { runFilters, runHandlers, runStages } from "./stages.ts";
+import { runFilters, runGates, runHandlers, runStages } from "./stages.ts";
 
 /** How long a client has to answer a request of the server, in milliseconds. */
 const requestTimeout = 30_000;
@@ -271,9 +271,17 @@ export class Router {
   }
 
   #iq(iq: Element, from: Jid, to: Jid, session: Session | undefined): Done {
-    const type = attr(iq, "type");
     if (attr(iq, "id") === undefined)
       throw new StanzaError("bad-request", { text: "An iq has an id (RFC 6120 §8.1.3)" });
+    const { domain, registry } = this.#options;
+    const isOurs = to.local !== "" && to.domain === domain && !registry.services.has(to.bare);
+    const taken = runGates(registry.iqGates, { stanza: iq, from, to, session }, isOurs);
+    const onwards = (kept: boolean): Done => (kept ? undefined : this.#handle(iq, from, to, session));
+    return taken instanceof Promise ? taken.then(onwards) : onwards(taken);
+  }
+
+  #handle(iq: Element, from: Jid, to: Jid, session: Session | undefined): Done {
+    const type = attr(iq, "type");
     if (type === "result" || type === "error") return this.#iqReply(iq, from, to);
     if (type !== "get" && type !== "set")
       throw new StanzaError("bad-request", { text: "An iq is get, set, result or error" });

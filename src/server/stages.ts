@@ -37,6 +37,21 @@ export function runHandlers(
   return false;
 }
 
+/** Whether an iq was kept back: on its way out of a client of ours, or in to an account of ours (`inwards`). */
+export function runGates(
+  gates: readonly StageHandler[],
+  iq: Pick<Passage, "stanza" | "from" | "to" | "session">,
+  inwards: boolean,
+): boolean | Promise<boolean> {
+  const { from, to, session } = iq;
+  if (gates.length === 0 || from.bare === to.bare) return false;
+  const enter = (taken: boolean): boolean | Promise<boolean> =>
+    taken || !inwards ? taken : runHandlers(gates, { ...iq, direction: "in", account: to.bare });
+  if (!session) return enter(false);
+  const taken = runHandlers(gates, { ...iq, direction: "out", account: from.bare });
+  return taken instanceof Promise ? taken.then(enter) : enter(taken);
+}
+
 /** Runs the filters of requests to resources in order; one that throws ends it. */
 export function runFilters(
   filters: Registry["iqFilters"],
