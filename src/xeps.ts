@@ -12,6 +12,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0004": { title: "Data Forms", version: "2.13.2", maturity: "Final" },
   "0012": { title: "Last Activity", version: "2.0", maturity: "Final" },
   "0030": { title: "Service Discovery", version: "2.5.0", maturity: "Final" },
+  "0050": { title: "Ad-Hoc Commands", version: "1.3.0", maturity: "Stable", note: "in English" },
   "0054": { title: "vcard-temp", version: "1.3.0", maturity: "Active" },
   "0059": { title: "Result Set Management", version: "1.0", maturity: "Stable" },
   "0060": {

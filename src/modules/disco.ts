@@ -44,7 +44,7 @@ export default defineModule({
     const server = (): Place => ({
       info: { identities: identities.server, features: [...features.server], forms: registry.disco.forms },
       items: [...services.values()].map((s) => item({ jid: s.address, name: s.identities[0]?.name })),
-      sources: [],
+      sources: registry.disco.server,
     });
 
     const service = ({ to }: DiscoQuery): Place => {

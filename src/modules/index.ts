@@ -1,6 +1,7 @@
 /** The modules of Pipit, in the order in which their stage handlers run. */
 import accountSessions from "./account-sessions.ts";
 import caps from "./caps.ts";
+import commands from "./commands.ts";
 import contactInfo from "./contact-info.ts";
 import type { PipitModule } from "./context.ts";
 import disco from "./disco.ts";
@@ -39,6 +40,7 @@ export const modules: readonly PipitModule[] = [
   time,
   vcard,
   microblog,
+  commands,
   follow,
   timeline,
 ];

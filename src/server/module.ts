@@ -4,6 +4,7 @@
  */
 import type { Element } from "../xmpp/xml.ts";
 import type { Jid } from "../xmpp/jid.ts";
+import type { Command } from "./command.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -124,8 +125,12 @@ export interface Registrations<Events extends object> {
   readonly disco?: {
     /** What extends the domain's own disco#info (XEP-0128); the same for everybody, as its capabilities are. */
     readonly forms?: readonly Element[];
+    /** Of the domain. */
+    readonly server?: DiscoSource;
     readonly account?: DiscoSource;
   };
+  /** XEP-0050: what can be run at the domain. */
+  readonly commands?: readonly Command[];
   /** What stands in the stream features once a client is authenticated; built for each stream. */
   readonly streamFeature?: () => Element;
   /** The node stops: what runs by itself, such as a timer, ends. */

@@ -1,6 +1,7 @@
 /** What the modules registered, merged: one place where a clash shows at start and where disco reads what there is. */
 import type { Events } from "../events.ts";
 import type { Element } from "../xmpp/xml.ts";
+import type { Command } from "./command.ts";
 import {
   stages,
   type Announced,
@@ -37,7 +38,13 @@ export class Registry {
     server: [],
     account: [],
   };
-  readonly disco: { readonly forms: Element[]; readonly account: DiscoSource[] } = { forms: [], account: [] };
+  readonly disco: {
+    readonly forms: Element[];
+    readonly server: DiscoSource[];
+    readonly account: DiscoSource[];
+  } = { forms: [], server: [], account: [] };
+  /** XEP-0050, by their nodes. */
+  readonly commands = new Map<string, Command>();
   /** The stream features of modules (RFC 6120 §4.3.2), for a client that is authenticated. */
   readonly streamFeatures: (() => Element)[] = [];
   readonly #closers: (() => void)[] = [];
@@ -63,7 +70,12 @@ export class Registry {
     const { disco, streamFeature } = registrations;
     if (registrations.iqGate) this.iqGates.push(registrations.iqGate);
     this.disco.forms.push(...(disco?.forms ?? []));
+    if (disco?.server) this.disco.server.push(disco.server);
     if (disco?.account) this.disco.account.push(disco.account);
+    for (const command of registrations.commands ?? []) {
+      if (this.commands.has(command.node)) throw new Error(`Two modules have a command ${command.node}`);
+      this.commands.set(command.node, command);
+    }
     if (streamFeature) this.streamFeatures.push(streamFeature);
     if (registrations.close) this.#closers.push(registrations.close);
     for (const name in registrations.events) {
