@@ -13,6 +13,7 @@ import type { Authenticator } from "./sasl.ts";
 import type { Sessions } from "./sessions.ts";
 import { StreamSet } from "./stream-set.ts";
 import { XmppStream } from "./stream.ts";
+import { TcpWire } from "./tcp-wire.ts";
 import { LoginThrottle, UnboundConnections } from "./throttle.ts";
 import type { ServerTls } from "./tls.ts";
 
@@ -63,7 +64,7 @@ export async function listenC2s(options: C2sOptions): Promise<C2s> {
       return void socket.destroy();
     }
     const carry: Carry = (handler) =>
-      new XmppStream(socket, limitsBeforeAuthentication, handler, options.log);
+      new XmppStream(new TcpWire(socket, limitsBeforeAuthentication), handler, options.log);
     const stream = new ClientStream(context, carry, tcpFraming, address);
     if (directTls) stream.secure(["xmpp-client"]);
     streams.add(stream);

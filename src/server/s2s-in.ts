@@ -28,6 +28,7 @@ import {
   maxBytesIn,
 } from "./s2s-features.ts";
 import { XmppStream, type StreamHandler } from "./stream.ts";
+import { TcpWire } from "./tcp-wire.ts";
 import type { Member } from "./stream-set.ts";
 import type { PeerChannel } from "./tls.ts";
 
@@ -68,7 +69,7 @@ export class IncomingStream implements StreamHandler, Member {
   constructor(context: S2sContext, socket: Socket, address: string, directTls: boolean) {
     this.#context = context;
     this.#address = address;
-    this.#stream = new XmppStream(socket, limitsBeforeAuthentication, this, context.log);
+    this.#stream = new XmppStream(new TcpWire(socket, limitsBeforeAuthentication), this, context.log);
     if (directTls) this.#secure(["xmpp-server"]);
   }
 

@@ -23,6 +23,7 @@ import { Exchange } from "./s2s-exchange.ts";
 import { bidiRequest, featuresIn, streamCondition, type PeerFeatures } from "./s2s-features.ts";
 import { S2sError } from "./s2s-link.ts";
 import { XmppStream, type StreamHandler } from "./stream.ts";
+import { TcpWire } from "./tcp-wire.ts";
 import type { Member } from "./stream-set.ts";
 import type { PeerChannel } from "./tls.ts";
 
@@ -85,7 +86,7 @@ export class OutgoingStream implements StreamHandler, Member {
     const { context, target } = attempt;
     this.#attempt = attempt;
     this.#context = context;
-    this.#stream = new XmppStream(socket, limitsBeforeAuthentication, this, context.log);
+    this.#stream = new XmppStream(new TcpWire(socket, limitsBeforeAuthentication), this, context.log);
     if (target.directTls) this.#secure(["xmpp-server"]);
     else this.#stream.open(this.header());
   }

@@ -1,15 +1,16 @@
 /**
- * An XML stream on a socket (RFC 6120 §4): bytes in to elements, one at a time and in order; text out, collected and
- * written once a turn of the event loop, so that many small stanzas become one TLS record. It knows nothing of what
- * is negotiated on it; that is its handler's part.
+ * An XML stream on its wire (RFC 6120 §4): elements in, one at a time and in order; text out, collected and sent once a
+ * turn of the event loop, so that many small stanzas become one TLS record. It knows nothing of what is negotiated on
+ * it; that is its handler's part.
  */
 import type { Socket } from "node:net";
 import type { Logger } from "../log.ts";
 import { StreamError } from "../xmpp/errors.ts";
-import { StreamParser, type ParserEvent, type ParserLimits, type StreamHeader } from "../xmpp/parser.ts";
+import type { ParserEvent, ParserLimits, StreamHeader } from "../xmpp/parser.ts";
 import { serialize, type Element } from "../xmpp/xml.ts";
 import type { Transport } from "./session.ts";
 import type { SecureChannel } from "./tls.ts";
+import type { Wire, WireEnd } from "./wire.ts";
 
 /** In UTF-16 units: a long contact list many times over. A client for whom more is waiting does not read. */
 const maxQueued = 2_097_152;
@@ -44,20 +45,10 @@ export interface StreamHandler {
 
 type State = "open" | "closing" | "gone";
 
-/** Listeners are shared by all sockets and find their stream here: no closure per connection. */
-const carries = Symbol("stream");
-interface Carrier extends Socket {
-  [carries]?: XmppStream;
-}
-
 const nothing: readonly ParserEvent[] = [];
 
-export class XmppStream implements Transport {
-  #socket: Carrier;
-  #channel: SecureChannel | undefined;
-  /** `false` during a TLS handshake, when nothing can be sent. */
-  #ready = true;
-  #parser: StreamParser;
+export class XmppStream implements Transport, WireEnd {
+  readonly #wire: Wire;
   readonly #handler: StreamHandler;
   readonly #log: Logger;
   #state: State = "open";
@@ -69,7 +60,8 @@ export class XmppStream implements Transport {
   /** The handler is at work, and nothing is read meanwhile. */
   #busy = false;
   #over = false;
-  #out = "";
+  #out: string[] = [];
+  #outLength = 0;
   /** Too much waits for the peer, and nothing is read until it is through. */
   #clogged = false;
   #overflown = false;
@@ -78,12 +70,11 @@ export class XmppStream implements Transport {
   /** When the peer was last heard, as far as the sweeps tell, in milliseconds; or when we took our leave. */
   #quietSince = 0;
 
-  constructor(socket: Socket, limits: ParserLimits, handler: StreamHandler, log: Logger) {
-    this.#socket = socket;
-    this.#parser = new StreamParser(limits);
+  constructor(wire: Wire, handler: StreamHandler, log: Logger) {
+    this.#wire = wire;
     this.#handler = handler;
     this.#log = log;
-    this.#attach(socket);
+    wire.attach(this);
   }
 
   /** Whether anything can still be sent. */
@@ -93,7 +84,7 @@ export class XmppStream implements Transport {
 
   /** TLS, where the stream is under it. */
   get channel(): SecureChannel | undefined {
-    return this.#channel;
+    return this.#wire.channel;
   }
 
   /** What ended the stream other than in order, where something did. */
@@ -103,7 +94,7 @@ export class XmppStream implements Transport {
 
   /** Holds from the next bytes on. */
   set limits(limits: ParserLimits) {
-    this.#parser.limits = limits;
+    this.#wire.limits = limits;
   }
 
   /** Begins our side of the stream. */
@@ -114,20 +105,21 @@ export class XmppStream implements Transport {
 
   write(xml: string): void {
     if (this.#state !== "open") return;
-    if (this.#out === "") flushLater(this);
-    else if (this.#out.length > maxQueued) this.#overflown = true;
+    if (this.#out.length === 0) flushLater(this);
+    else if (this.#outLength > maxQueued) this.#overflown = true;
     if (this.#overflown) return;
-    this.#out += xml;
-    if (this.#out.length > pauseAbove) this.#clog();
+    this.#out.push(xml);
+    this.#outLength += xml.length;
+    if (this.#outLength > pauseAbove) this.#clog();
   }
 
   send(element: Element): void {
     this.write(serialize(element));
   }
 
-  /** What comes next is a new stream on the same socket; what came already is of the old one, and dropped. */
+  /** What comes next is a new stream on the same wire; what came already is of the old one, and dropped. */
   restart(limits: ParserLimits): void {
-    this.#parser = new StreamParser(limits);
+    this.#wire.restart(limits);
     this.#queue = nothing;
     this.#headed = false;
   }
@@ -137,33 +129,30 @@ export class XmppStream implements Transport {
    * have put it there (RFC 6120 §5.4.3.3).
    */
   secure(wrap: (socket: Socket) => SecureChannel, limits: ParserLimits, lastWord?: Element): void {
-    const plain = this.#socket;
     if (lastWord) this.send(lastWord);
     this.flush();
-    if (this.#state !== "open" || plain.destroyed) return;
-    this.restart(limits);
-    this.#detach(plain);
-    while (plain.read() !== null);
-    this.#ready = false;
-    this.#channel = wrap(plain);
-    this.#attach(this.#channel.socket);
+    if (this.#state !== "open" || !this.#wire.secure) return;
+    this.#queue = nothing;
+    this.#headed = false;
+    this.#wire.secure(wrap, limits);
   }
 
   close(error?: StreamError): void {
     if (this.#state !== "open") return;
     this.#fault ??= error;
-    if (this.#ready) this.#sayGoodbye(error);
+    const { isReady } = this.#wire;
+    if (isReady) this.#sayGoodbye(error);
     this.#state = "closing";
     const unread = this.#queue.slice(this.#next);
     this.#queue = nothing;
     this.#heard = true;
-    if (this.#ready) {
+    if (isReady) {
       this.flush();
-      this.#socket.end();
+      this.#wire.end();
       // The peer's own end is still to come, and is not seen by one who does not read.
-      this.#socket.resume();
+      this.#wire.resume();
     } else {
-      this.#socket.destroy();
+      this.#wire.destroy();
     }
     this.#handler.detached();
     for (const event of unread) this.#handler.farewell?.(event);
@@ -172,7 +161,7 @@ export class XmppStream implements Transport {
 
   /** Ends the connection, whatever is under way. */
   destroy(): void {
-    this.#socket.destroy();
+    this.#wire.destroy();
   }
 
   /** For how long nothing came, in milliseconds; to be asked now and then. A peer that lingers at the end is cut off. */
@@ -186,18 +175,19 @@ export class XmppStream implements Transport {
     return quiet;
   }
 
-  /** Hands the collected text to the socket. */
+  /** Hands the collected text to the wire. */
   flush(): void {
-    const text = this.#out;
-    if (text === "" || this.#state === "gone") return;
-    this.#out = "";
-    const socket = this.#socket;
-    if (this.#state === "open" && (this.#overflown || socket.writableLength > maxQueued)) {
+    const parts = this.#out;
+    if (parts.length === 0 || this.#state === "gone") return;
+    this.#out = [];
+    this.#outLength = 0;
+    const wire = this.#wire;
+    if (this.#state === "open" && (this.#overflown || wire.waiting > maxQueued)) {
       this.#overflown = false;
       return this.close(new StreamError("policy-violation", "What is sent here is not read"));
     }
-    socket.write(text);
-    if (socket.writableLength > pauseAbove) this.#clog();
+    wire.send(parts);
+    if (wire.waiting > pauseAbove) this.#clog();
   }
 
   #sayGoodbye(error: StreamError | undefined): void {
@@ -205,32 +195,22 @@ export class XmppStream implements Transport {
     if (error && !this.#headed) this.open(this.#handler.header());
     if (error) {
       this.send(error.toElement());
-      this.#log.debug({ condition: error.condition, address: this.#socket.remoteAddress }, "stream error");
+      this.#log.debug({ condition: error.condition, address: this.#wire.address }, "stream error");
     }
-    if (this.#headed) this.write(`${this.#handler.lastWords?.() ?? ""}</stream:stream>`);
+    if (this.#headed) this.write(`${this.#handler.lastWords?.() ?? ""}${this.#wire.footer}`);
   }
 
-  #attach(socket: Carrier): void {
-    this.#socket = socket;
-    socket[carries] = this;
-    for (const [event, listener] of XmppStream.#listeners) socket.on(event, listener);
-  }
-
-  #detach(socket: Carrier): void {
-    for (const [event, listener] of XmppStream.#listeners) socket.removeListener(event, listener);
-  }
-
-  #receive(chunk: Buffer): void {
-    if (this.#state !== "open") return this.#overhear(chunk);
+  arrived(): void {
+    if (this.#state !== "open") return this.#overhear();
     this.#heard = true;
-    this.#queue = this.#parser.push(chunk);
+    this.#queue = this.#wire.take();
     this.#next = 0;
     this.#work();
   }
 
-  #overhear(chunk: Buffer): void {
+  #overhear(): void {
     if (!this.#handler.farewell) return;
-    for (const event of this.#parser.push(chunk)) this.#handler.farewell(event);
+    for (const event of this.#wire.take()) this.#handler.farewell(event);
   }
 
   /** Handles what is in the queue, up to something that has to be waited for. */
@@ -264,7 +244,7 @@ export class XmppStream implements Transport {
 
   #wait(done: Promise<void>): void {
     this.#busy = true;
-    this.#socket.pause();
+    this.#wire.pause();
     done
       .catch((error: unknown) => this.#fail(error))
       .then(
@@ -281,7 +261,7 @@ export class XmppStream implements Transport {
     this.#work();
     if (this.#busy) return;
     if (this.#state !== "open") this.#conclude();
-    else if (!this.#clogged) this.#socket.resume();
+    else if (!this.#clogged) this.#wire.resume();
   }
 
   /** A rule was broken, or a handler is. */
@@ -303,52 +283,37 @@ export class XmppStream implements Transport {
 
   #clog(): void {
     this.#clogged = true;
-    this.#socket.pause();
+    this.#wire.pause();
   }
 
-  #drained(): void {
+  drained(): void {
     this.#clogged = false;
     if (!this.#busy) this.#goOn();
   }
 
   /** The peer will send no more; what it sent comes first. */
-  #finish(): void {
+  finished(): void {
     if (this.#queue.length === 0) return this.close();
     this.#queue = [...this.#queue.slice(this.#next), { kind: "close" }];
     this.#next = 0;
   }
 
-  #lost(): void {
-    const wasOpen = this.#state === "open";
-    this.#state = "gone";
-    this.#out = "";
-    if (wasOpen) this.#handler.detached();
-    this.#drained();
+  broke(err: Error): void {
+    this.#fault = err;
+    this.#log.debug({ err, address: this.#wire.address }, "a connection broke");
   }
 
-  static readonly #listeners = Object.entries({
-    data(this: Carrier, chunk: Buffer) {
-      this[carries]!.#receive(chunk);
-    },
-    drain(this: Carrier) {
-      this[carries]!.#drained();
-    },
-    end(this: Carrier) {
-      this[carries]!.#finish();
-    },
-    error(this: Carrier, err: Error) {
-      this[carries]!.#fault = err;
-      this[carries]!.#log.debug({ err, address: this.remoteAddress }, "a connection broke");
-    },
-    secure(this: Carrier) {
-      const stream = this[carries]!;
-      stream.#ready = true;
-      stream.#handler.secured?.();
-    },
-    close(this: Carrier) {
-      this[carries]!.#lost();
-    },
-  });
+  secured(): void {
+    this.#handler.secured?.();
+  }
+
+  lost(): void {
+    const wasOpen = this.#state === "open";
+    this.#state = "gone";
+    this.#out = [];
+    if (wasOpen) this.#handler.detached();
+    this.drained();
+  }
 }
 
 /** Streams with text to send in this turn of the event loop. */
