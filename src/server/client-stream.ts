@@ -190,7 +190,7 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     // §7.7.2.2: the newer one wins; the older may be a dead connection of the same device.
     namesake?.close(new StreamError("conflict"));
     const { mechanism } = this.#phase;
-    const session = new Session(jid, this.transport, this.address);
+    const session = new Session(jid, this.transport, this.address, sessions.taken);
     this.#phase = { name: "bound", session };
     unbound.leave(this.address);
     sessions.add(session);

@@ -17,6 +17,11 @@ export interface Available {
   readonly priority: number;
 }
 
+/** Told that one of an account's clients has the message of that archive id, and all that were sent to it before. */
+export type Taken = (account: string, archiveId: string) => void;
+
+const nobody: Taken = () => undefined;
+
 export class Session {
   /** The full JID. */
   readonly jid: Jid;
@@ -28,18 +33,26 @@ export class Session {
   available: Available | undefined;
   /** RFC 6121 §2.2: asked for the roster, so gets roster pushes. */
   interested = false;
+  /** XEP-0280: asked for carbons. */
+  carbons = false;
   readonly #transport: Transport;
+  readonly #taken: Taken;
 
-  constructor(jid: Jid, transport: Transport, remoteAddress: string) {
+  constructor(jid: Jid, transport: Transport, remoteAddress: string, taken: Taken = nobody) {
     this.jid = jid;
     this.account = jid.bare;
     this.#transport = transport;
     this.remoteAddress = remoteAddress;
+    this.#taken = taken;
   }
 
-  /** Sends a stanza; `text` is its serialised form where the caller has it already (it then decides what is sent). */
-  send(stanza: Element, text: string = serialize(stanza)): void {
+  /**
+   * Sends a stanza; `text` is its serialised form where the caller has it already (it then decides what is sent).
+   * With the archive id of a message, `Sessions.onTaken` is told once the client has it.
+   */
+  send(stanza: Element, text: string = serialize(stanza), archiveId?: string): void {
     this.#transport.write(text);
+    if (archiveId !== undefined) this.#taken(this.account, archiveId);
   }
 
   close(error?: StreamError): void {

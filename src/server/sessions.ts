@@ -1,12 +1,24 @@
 /** The sessions of this process, by address. */
 import type { Jid } from "../xmpp/jid.ts";
-import type { Session } from "./session.ts";
+import type { Session, Taken } from "./session.ts";
 
 const nobody: ReadonlyMap<string, Session> = new Map();
 
 export class Sessions {
   readonly #accounts = new Map<string, Map<string, Session>>();
   #count = 0;
+  #onTaken: Taken = () => undefined;
+
+  /**
+   * `listener` is told the archive ids of messages that clients have taken: the highest of each acknowledgement
+   * (XEP-0198), or as each is written to the connection where a client does not acknowledge. One listener; sync.
+   */
+  onTaken(listener: Taken): void {
+    this.#onTaken = listener;
+  }
+
+  /** What sessions tell it by. */
+  readonly taken: Taken = (account, archiveId) => this.#onTaken(account, archiveId);
 
   get count(): number {
     return this.#count;
