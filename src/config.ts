@@ -18,6 +18,7 @@ const portError = "must be a port from 1 to 65535 (0: any free one), or false to
 const port = z.union([z.int().min(0, portError).max(65_535, portError), z.literal(false)], {
   error: portError,
 });
+const count = z.int({ error: "must be a whole number" }).min(1, "must be 1 or more");
 const listError = "must be a list of texts";
 const list = <T extends z.ZodType>(item: T) => z.array(item, { error: listError });
 
@@ -42,6 +43,9 @@ const baseUrl = text.transform((value, context) => {
   context.addIssue({ code: "custom", message: "must be http(s)://host[:port], without a path" });
   return z.NEVER;
 });
+
+const secret = z.strictObject({ secret: text }, { error: "must be a table with a secret" });
+const tableOf = <T extends z.ZodType>(item: T) => z.record(z.string(), item, { error: "must be a table" });
 
 const levels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
@@ -68,6 +72,10 @@ const settings = z.strictObject({
     c2s_tls: port.default(5223).describe("Clients, TLS from the first byte"),
     s2s: port.default(5269).describe("Other servers, with STARTTLS; with both turned off there are none"),
     s2s_tls: port.default(5270).describe("Other servers, TLS from the first byte"),
+    component: port.default(5347).describe("Components, where there are some"),
+    component_host: text
+      .default("127.0.0.1")
+      .describe("The network address for components: what they say is not encrypted"),
     http: port.default(8080).describe("The web, without TLS: a reverse proxy adds it"),
   }),
   tls: group({
@@ -95,6 +103,12 @@ const settings = z.strictObject({
       .meta({ shown: "the system's" })
       .describe("DNS servers to ask for other servers (`address` or `address:port`)"),
   }),
+  components: tableOf(secret)
+    .default({})
+    .meta({ shown: "none" })
+    .describe(
+      'Programs that are parts of the server (XEP-0114): `[components.irc]` with `secret = "…"` is `irc.<domain>`; a name with a dot is a whole domain. As JSON in the environment',
+    ),
   registration: group({ open: flag.default(false).describe("Let anybody make an account") }),
   contact: group({
     abuse: contact("to report abuse to"),
@@ -103,6 +117,19 @@ const settings = z.strictObject({
     security: contact("to report a vulnerability to"),
     feedback: contact("for opinions"),
     sales: contact("for business"),
+  }),
+  upload: group({
+    max_file_size: count
+      .default(100 * 1024 ** 2)
+      .describe("Bytes of a file that is uploaded at most; a minute of a phone's video"),
+    quota: count.default(1024 ** 3).describe("Bytes of an account's files in messages at most"),
+    keep_days: z
+      .union([count, z.literal(false)], { error: "must be a number of days, or false to keep them for ever" })
+      .default(30)
+      .describe("Days after which files in messages go: time for every device to fetch them; `false`: never"),
+    permanent_quota: count
+      .default(5 * 1024 ** 3)
+      .describe("Bytes of the files in an account's posts at most; they stay until their post goes"),
   }),
   modules: list(text).default([]).describe("Files of further modules to load"),
   log: group({
@@ -149,8 +176,21 @@ export function completeConfig(input: object, folder = process.cwd()): Config {
     url,
     listen: { ...listen, host: listen.host ?? (local ? "127.0.0.1" : undefined) },
     tls: { cert: at(tls.cert), key: at(tls.key), ca: at(tls.ca) },
+    components: componentDomains(rest.components, rest.domain),
     modules: rest.modules.map((module) => resolve(folder, module)),
   });
+}
+
+/** Components by their whole, prepared domains. */
+function componentDomains(components: Settings["components"], domain: string): Settings["components"] {
+  const found: Settings["components"] = {};
+  for (const [name, component] of Object.entries(components)) {
+    const whole = prepareDomain(name.includes(".") ? name : `${name}.${domain}`);
+    if (whole === undefined) throw new ConfigError(`components.${name}: this is no name of a domain`);
+    if (whole in found) throw new ConfigError(`components.${name}: ${whole} is there twice`);
+    found[whole] = component;
+  }
+  return found;
 }
 
 export interface ConfigRow {
@@ -238,15 +278,24 @@ const isTable = (value: unknown): value is Record<string, unknown> =>
 
 /** What TOML would give for the text of a variable; text that fits nothing is left for the check to refuse. */
 function fromText(schema: z.ZodType, value: string): unknown {
+  if (schema instanceof z.ZodRecord) return fromJson(value);
   if (schema instanceof z.ZodArray) {
     const items = value.split(",").map((item) => item.trim());
     return items.filter((item) => item !== "");
   }
-  if (schema instanceof z.ZodBoolean || schema instanceof z.ZodUnion) {
+  if (schema instanceof z.ZodBoolean || schema instanceof z.ZodUnion || schema instanceof z.ZodNumber) {
     if (value === "true" || value === "false") return value === "true";
     return /^\d+$/.test(value) ? Number(value) : value;
   }
   return value;
+}
+
+function fromJson(value: string): unknown {
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value;
+  }
 }
 
 /** Checked here, because Node takes ports that are none, or dies of them. */

@@ -7,18 +7,22 @@ import { loadCertificate, type CertificatePair } from "./certificate.ts";
 import type { Config } from "./config.ts";
 import { listenForCommands } from "./control.ts";
 import { Accounts } from "./domain/accounts.ts";
+import { Blocking } from "./domain/blocking.ts";
 import { Follows } from "./domain/follows.ts";
 import { Posts } from "./domain/posts.ts";
 import { Rosters } from "./domain/rosters.ts";
 import { Timeline } from "./domain/timeline.ts";
+import { Uploads } from "./domain/uploads.ts";
 import { Events } from "./events.ts";
 import type { Logger } from "./log.ts";
 import { blogsBy } from "./modules/blogs.ts";
 import type { ModuleContext, PipitEvents, PipitModule } from "./modules/context.ts";
 import { modules } from "./modules/index.ts";
 import { software } from "./modules/software.ts";
-import { PubSub } from "./pubsub/pubsub.ts";
+import { PubSub, type Contacts } from "./pubsub/pubsub.ts";
 import { listenC2s } from "./server/c2s.ts";
+import { listenComponents } from "./server/component-listener.ts";
+import { Components } from "./server/components.ts";
 import { Federation } from "./server/federation.ts";
 import { Registry } from "./server/registry.ts";
 import { Router } from "./server/router.ts";
@@ -29,6 +33,7 @@ import { S2sPolicy } from "./server/s2s-policy.ts";
 import { listenS2s, type S2s } from "./server/s2s.ts";
 import { Sessions } from "./server/sessions.ts";
 import { ServerTls } from "./server/tls.ts";
+import { webSockets } from "./server/websocket.ts";
 import { accountStore } from "./store/accounts.ts";
 import { takeLock } from "./store/lock.ts";
 import { outboundStore } from "./store/outbound.ts";
@@ -36,6 +41,8 @@ import { openStore, type SqliteStore } from "./store/sqlite.ts";
 import { explain, explainListening, StartError } from "./start-error.ts";
 import { execute } from "./verbs.ts";
 import { createApp } from "./web/app.ts";
+import { clientsOf } from "./web/client-address.ts";
+import { webSocketPath } from "./web/addresses.ts";
 import { listenHttp } from "./web/listener.ts";
 
 /** How long listeners to events may still work once the node is told to stop, in milliseconds. */
@@ -53,6 +60,7 @@ export interface RunningNode extends OpenNode {
     readonly c2sTls?: number;
     readonly s2s?: number;
     readonly s2sTls?: number;
+    readonly component?: number;
     readonly http?: number;
   };
   readonly certificate: CertificatePair;
@@ -80,11 +88,14 @@ export async function openNode(config: Config, log: Logger): Promise<OpenNode | 
     const events = new Events<PipitEvents>(log);
     closers.push(() => withinGrace(events.idle()));
     const context = assemble(config, log, store, events);
-    const { registry } = context;
+    const { registry, uploads } = context;
+    closers.push(() => uploads.close());
     closers.push(() => registry.close());
     for (const module of [...modules, ...(await loadModules(config.modules))]) {
       registry.add(module, context, events);
     }
+    const taken = Object.keys(config.components).find((name) => context.router.serves(name));
+    if (taken !== undefined) throw new StartError(`components: ${taken} is served by the node itself`);
     await context.accounts.finishRemovals();
     return { ...context, store, close: () => closeAll(closers) };
   } catch (error) {
@@ -110,18 +121,30 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
   const registry = new Registry();
   const accounts = new Accounts({ domain, store, events });
   const accountExists = (local: string) => accounts.exists(local);
-  const remote = isFederated(config) ? federation : undefined;
-  const router = new Router({ domain, sessions, registry, log, accountExists, remote });
+  const secrets = new Map(Object.entries(config.components).map(([name, { secret }]) => [name, secret]));
+  const components = new Components(secrets, isFederated(config) ? federation : undefined);
+  const router = new Router({ domain, sessions, registry, log, accountExists, remote: components });
   const rosters = new Rosters({ store, events });
-  const pubsub = new PubSub({ store, events, contacts: rosters });
+  const isOurs = (bare: string) => bare === domain || registry.services.has(bare);
+  const blocking = new Blocking({ store, isOurs });
+  const pubsub = new PubSub({ store, events, contacts: contactsOf(rosters, blocking) });
   const posts = new Posts({ config, store, events, pubsub, software });
   const timeline = new Timeline({ store, events });
   const follows = new Follows({ store, events, timeline, blogs: blogsBy(router) });
+  const uploads = new Uploads({ config, store, events, log });
   return {
+    components,
     ...{ config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts },
-    ...{ timeline, follows, federation, policy },
+    ...{ blocking, timeline, follows, uploads, federation, policy },
   };
 }
+
+/** What access to pubsub nodes asks of the people around an account. */
+const contactsOf = (rosters: Rosters, blocking: Blocking): Contacts => ({
+  isSubscriber: (owner, jid) => rosters.isSubscriber(owner, jid),
+  groupsOf: (owner, jid) => rosters.groupsOf(owner, jid),
+  blocked: (owner) => blocking.checker(owner),
+});
 
 type Closer = () => void | Promise<void>;
 
@@ -155,14 +178,14 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
       throw new StartError(error.message, { cause: error });
     });
     const tls = explain("tls", certificate.file, () => new ServerTls(certificate));
-    const http = await explainListening(listen, () => listenHttp(createApp(node), listen.http, listen.host));
-    closers.push(() => http.close());
     const s2s = isFederated(config) ? await explainListening(listen, () => federate(node, tls)) : undefined;
     if (s2s) {
       closers.push(() => s2s.close());
       // What clients leave behind, such as that they are gone, is told to other servers yet.
       closers.push(() => withinGrace(node.events.idle()).then(() => node.federation.close()));
     }
+    const component = await explainListening(listen, () => openComponentPort(node));
+    if (component) closers.push(() => component.close());
     const c2s = await explainListening(listen, () =>
       listenC2s({
         domain: config.domain,
@@ -180,6 +203,13 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
       }),
     );
     closers.push(() => c2s.close());
+    const { require_tls: requireTls } = config.c2s;
+    const web = { accept: c2s.accept, client: clientsOf(config), requireTls, log };
+    const upgrades = new Map([[webSocketPath, webSockets(web)]]);
+    const http = await explainListening(listen, () =>
+      listenHttp(createApp(node), listen.http, listen.host, upgrades),
+    );
+    closers.push(() => http.close());
     const control = await listenForCommands(config.data, (command) => execute(node, command), log);
     closers.push(() => control.close());
     return {
@@ -191,6 +221,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
         ...(c2s.directTlsPort !== undefined && { c2sTls: c2s.directTlsPort }),
         ...(s2s?.port !== undefined && { s2s: s2s.port }),
         ...(s2s?.directTlsPort !== undefined && { s2sTls: s2s.directTlsPort }),
+        ...(component && { component: component.port }),
         ...(http.port !== undefined && { http: http.port }),
       },
       async reload(settings) {
@@ -205,9 +236,17 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
   }
 }
 
+/** Opens the port for components, where there are some. */
+async function openComponentPort({ config, components, router, events, log }: OpenNode) {
+  const { domain, listen } = config;
+  if (listen.component === false || Object.keys(config.components).length === 0) return undefined;
+  const { component: port, component_host: host } = listen;
+  return listenComponents({ domain, host, port, components, router, events, log });
+}
+
 /** Opens the ports for other servers, and begins to deliver what waits for them. */
 async function federate(
-  { config, events, log, policy, router, federation, store }: OpenNode,
+  { config, events, log, policy, router, components, federation, store }: OpenNode,
   tls: ServerTls,
 ): Promise<S2s> {
   const { domain, listen } = config;
@@ -216,8 +255,8 @@ async function federate(
     resolver: createResolver({ servers: config.s2s.resolver }),
     dialback: config.s2s.dialback,
     secret: await accountStore(store).secret("dialback", randomBytes(32).toString("base64")),
-    isLocal: (name) => router.serves(name),
-    receive: (stanza) => router.receiveRemote(stanza),
+    isLocal: (name) => router.serves(name) || components.has(name),
+    receive: (stanza) => (components.isFor(stanza) ? router.route(stanza) : router.receiveRemote(stanza)),
     onLink: () => undefined,
     seen: (local, remote) => federation.seen(local, remote),
   });

@@ -1,15 +1,18 @@
 /** What a module is given, and `defineModule`. */
 import type { Accounts } from "../domain/accounts.ts";
+import type { Blocking } from "../domain/blocking.ts";
 import type { DomainEvents } from "../domain/events.ts";
 import type { Follows } from "../domain/follows.ts";
 import type { Posts } from "../domain/posts.ts";
 import type { Rosters } from "../domain/rosters.ts";
 import type { Timeline } from "../domain/timeline.ts";
+import type { Uploads } from "../domain/uploads.ts";
 import type { Config } from "../config.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import type { PubSubEvents } from "../pubsub/events.ts";
 import type { PubSub } from "../pubsub/pubsub.ts";
+import type { Components } from "../server/components.ts";
 import type { ServerEvents } from "../server/events.ts";
 import type { Module } from "../server/module.ts";
 import type { Registry } from "../server/registry.ts";
@@ -27,13 +30,16 @@ export interface ModuleContext {
   readonly store: Store;
   readonly sessions: Sessions;
   readonly router: Router;
+  readonly components: Components;
   readonly registry: Registry;
   readonly accounts: Accounts;
   readonly rosters: Rosters;
+  readonly blocking: Blocking;
   readonly pubsub: PubSub;
   readonly posts: Posts;
   readonly timeline: Timeline;
   readonly follows: Follows;
+  readonly uploads: Uploads;
 }
 
 export type PipitModule = Module<ModuleContext, PipitEvents>;

@@ -1,7 +1,9 @@
 /** The modules of Pipit, in the order in which their stage handlers run. */
 import accountSessions from "./account-sessions.ts";
+import blocking from "./blocking.ts";
 import caps from "./caps.ts";
 import commands from "./commands.ts";
+import components from "./components.ts";
 import contactInfo from "./contact-info.ts";
 import type { PipitModule } from "./context.ts";
 import disco from "./disco.ts";
@@ -14,16 +16,21 @@ import ping from "./ping.ts";
 import presence from "./presence.ts";
 import probes from "./probes.ts";
 import remotePresence from "./remote-presence.ts";
+import reports from "./reports.ts";
 import roster from "./roster.ts";
 import subscriptions from "./subscriptions.ts";
 import time from "./time.ts";
 import timeline from "./timeline.ts";
+import upload from "./upload.ts";
 import vcard from "./vcard.ts";
 import version from "./version.ts";
 
 export const modules: readonly PipitModule[] = [
   // The account's own identity comes before what else it is (XEP-0030 §3.1).
   disco,
+  // Whoever is blocked gets no further than this.
+  blocking,
+  reports,
   accountSessions,
   contactInfo,
   roster,
@@ -41,6 +48,8 @@ export const modules: readonly PipitModule[] = [
   vcard,
   microblog,
   commands,
+  components,
   follow,
   timeline,
+  upload,
 ];

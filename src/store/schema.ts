@@ -7,6 +7,7 @@ export type SubscriptionState = "subscribed" | "pending" | "unconfigured";
 /** `ending`: unfollowed, and the other side does not know yet. */
 export type FollowState = "pending" | "subscribed" | "refused" | "ending";
 export type OutboundKind = "chat" | "notification" | "subscription";
+export type UploadPurpose = "message" | "profile" | "ephemeral" | "permanent";
 
 export function schema({ table, text, int, bool, time, json, index, primaryKey }: Columns) {
   return {
@@ -69,6 +70,29 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
     ),
     /** When the last resource of an account went away, with its status (RFC 6121 §4.3.2, XEP-0012). */
     lastSeen: table("last_seen", { account: text().primaryKey(), at: time().notNull(), status: text() }),
+    /** XEP-0191: addresses of any form, whole domains included, that have nothing to do with the account. */
+    blocked: table("blocked", { account: text().notNull(), jid: text().notNull() }, (t) => [
+      primaryKey({ columns: [t.account, t.jid] }),
+    ]),
+    /** XEP-0377: what people reported to whoever runs the node. `report` is the element as it came. */
+    reports: table(
+      "reports",
+      {
+        id: text().primaryKey(),
+        account: text().notNull(),
+        jid: text().notNull(),
+        reason: text().notNull(),
+        report: text().notNull(),
+        reportedAt: time().notNull(),
+      },
+      (t) => [index("reports_account").on(t.account, t.reportedAt)],
+    ),
+    /** XEP-0049: one element of each name and namespace. */
+    privateXml: table(
+      "private_xml",
+      { account: text().notNull(), xmlns: text().notNull(), name: text().notNull(), xml: text().notNull() },
+      (t) => [primaryKey({ columns: [t.account, t.xmlns, t.name] })],
+    ),
     vcards: table("vcards", { account: text().primaryKey(), xml: text().notNull() }),
     /** `service` is the bare address of a PEP account or of a pubsub service. `config` holds what differs from the default. */
     pubsubNodes: table(
@@ -285,6 +309,44 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
         primaryKey({ columns: [t.account, t.service, t.node, t.item] }),
         index("timelines_position").on(t.account, t.position),
         index("timelines_told").on(t.account, t.told, t.position),
+      ],
+    ),
+    /** XEP-0363: slots, and the files that were put there. `id` is the unguessable part of the link and the name on disk. */
+    uploads: table(
+      "uploads",
+      {
+        id: text().primaryKey(),
+        account: text().notNull(),
+        purpose: text().notNull().$type<UploadPurpose>(),
+        /** The last part of the link. */
+        name: text().notNull(),
+        /** The media type; of a slot, the one that was announced. */
+        type: text(),
+        size: int().notNull(),
+        /** Without it, it is a slot. */
+        uploadedAt: time(),
+        /** When the slot ends, or the file. */
+        expiresAt: time(),
+        /** When the file must end, as its uploader wants it. */
+        expireBefore: time(),
+      },
+      (t) => [
+        index("uploads_account").on(t.account, t.purpose),
+        index("uploads_expiry").on(t.expiresAt),
+      ],
+    ),
+    /** Which of an account's pubsub items link to its uploads. */
+    uploadLinks: table(
+      "upload_links",
+      {
+        service: text().notNull(),
+        node: text().notNull(),
+        item: text().notNull(),
+        upload: text().notNull(),
+      },
+      (t) => [
+        primaryKey({ columns: [t.service, t.node, t.item, t.upload] }),
+        index("upload_links_upload").on(t.upload),
       ],
     ),
   };

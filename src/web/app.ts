@@ -4,6 +4,7 @@ import { METHODS } from "hono/router";
 import type { Config } from "../config.ts";
 import type { Accounts } from "../domain/accounts.ts";
 import type { Posts } from "../domain/posts.ts";
+import type { Uploads } from "../domain/uploads.ts";
 import type { Logger } from "../log.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { feedFormats } from "./addresses.ts";
@@ -16,6 +17,7 @@ import { problems } from "./problems.tsx";
 import { Representations } from "./representations.ts";
 import { securityHeaders, servedHosts } from "./security.ts";
 import { oneSpelling } from "./spelling.ts";
+import { uploads as createUploads } from "./uploads.ts";
 
 /** Rendered pages and feeds kept in memory, in bytes; some hundreds of them, for everybody asks for the same. */
 const renderedMaximum = 16 * 1024 * 1024;
@@ -41,10 +43,11 @@ export interface AppOptions {
   readonly config: Config;
   readonly accounts: Accounts;
   readonly posts: Posts;
+  readonly uploads: Uploads;
   readonly log: Logger;
 }
 
-export function createApp({ config, accounts, posts, log }: AppOptions): Hono {
+export function createApp({ config, accounts, posts, uploads, log }: AppOptions): Hono {
   const assets = new Assets();
   const site = {
     name: config.domain,
@@ -59,10 +62,16 @@ export function createApp({ config, accounts, posts, log }: AppOptions): Hono {
   const representations = new Representations(fingerprint(config.domain, config.url), renderedMaximum);
   const pages = createPages({ config, site, accounts, posts, listings, representations, assets });
   const feeds = createFeeds({ config, posts, listings, representations, assets });
+  const files = createUploads(uploads);
   const problem = problems(site);
 
   const app = new Hono();
-  app.use(securityHeaders(config), servedHosts(config), oneSpelling);
+  app.use(securityHeaders(config), servedHosts(config));
+  // A redirect to another spelling would end an upload, and the link is the same file however it is encoded.
+  app.get("/upload/:id/:name", files.show);
+  app.put("/upload/:id/:name", files.take);
+  app.options("/upload/:id/:name", files.preflight);
+  app.use(oneSpelling);
 
   app.get("/", pages.home);
   for (const folder of folders) {

@@ -47,7 +47,7 @@ export async function site(
     await rm(data, { recursive: true, force: true });
   });
   for (const name of names) await node.accounts.add(jid(name), `${name}'s secret`);
-  const app = createApp({ config, accounts: node.accounts, posts: node.posts, log });
+  const app = createApp({ ...node, config, log });
   const get = async (path: string, headers: Record<string, string> = {}) =>
     app.request(`${config.url}${path}`, { headers });
   return {
