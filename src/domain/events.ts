@@ -1,4 +1,6 @@
 /** What the domain tells, after the commit. */
+import type { Jid } from "../xmpp/jid.ts";
+import type { Element } from "../xmpp/xml.ts";
 import type { Post } from "./posts.ts";
 
 export interface DomainEvents {
@@ -8,6 +10,10 @@ export interface DomainEvents {
   "account.password": { account: string };
   /** A roster item is as told now; `subscription: "remove"` where it is gone; `previous` what it was before, if it was. */
   "roster.changed": { account: string; item: RosterChange; previous: RosterChange | undefined };
+  /** XEP-0191: these contacts of an account are no longer blocked. */
+  "blocking.ended": { account: string; contacts: readonly RosterChange[] };
+  /** XEP-0377: an account blocked somebody and reported them to whoever runs the node. */
+  "contact.reported": { account: string; jid: Jid; report: Element };
   "post.published": { post: Post; created: boolean };
   "post.deleted": { author: string; id: string };
   /** Something in an account's timeline is new, was edited or is gone, and its clients were not told yet. */

@@ -12,7 +12,7 @@ export interface Recipients {
 }
 
 export function recipientsOf(context: ModuleContext) {
-  const { pubsub, rosters, sessions } = context;
+  const { blocking, pubsub, rosters, sessions } = context;
   const capabilities = capabilitiesOf(context);
 
   const isKnown = (jid: Jid): boolean => capabilities.of(jid.bare).some((one) => one.jid.full === jid.full);
@@ -27,6 +27,7 @@ export function recipientsOf(context: ModuleContext) {
     const subscriptions = given ?? (await pubsub.subscriptions.at(node));
     const roster = await rosters.of(service);
     const may = await pubsub.standings.audience(node, roster);
+    const isBlocked = await blocking.checker(service);
     const jids: Jid[] = [];
     const withBody: Jid[] = [];
     const reached = new Set<string>();
@@ -34,7 +35,7 @@ export function recipientsOf(context: ModuleContext) {
       if (state !== "subscribed" && !given) continue;
       const jid = parseJid(address);
       // What became of a node that is gone is told to all whom it ever would have told.
-      if (!jid || !(given || may(jid.bare))) continue;
+      if (!jid || !(given || may(jid.bare)) || isBlocked?.(jid)) continue;
       const { deliver, includeBody } = optionsFrom(options);
       reached.add(jid.full);
       if (!deliver || (config.presenceBasedDelivery && !isAvailable(jid))) continue;
@@ -43,6 +44,7 @@ export function recipientsOf(context: ModuleContext) {
     const addInterested = (bare: string): void => {
       for (const resource of capabilities.of(bare)) {
         if (!resource.wants.has(node.node) || reached.has(resource.jid.full)) continue;
+        if (isBlocked?.(resource.jid)) continue;
         if (reached.has(bare) && isReachedByBare(resource)) continue;
         if (resource.session || resource.heardBy.has(service)) jids.push(resource.jid);
       }

@@ -81,6 +81,9 @@ export default defineModule({
         "pubsub.subscription": (change) => inOrder(change.node, () => notifier.subscription(change)),
         "caps.interest": ({ resource, added, account }) => notifier.welcome(resource, added, account),
         "roster.changed": ({ account, item, previous }) => notifier.approved(account, item, previous),
+        "blocking.ended": async ({ account, contacts }) => {
+          for (const contact of contacts) await notifier.approved(account, contact, undefined);
+        },
         "presence.available": async ({ session, initial }) => {
           if (!initial) return;
           for (const waiting of await pubsub.subscriptions.pending(session.account))

@@ -8,7 +8,8 @@ import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { parseElement } from "../xmpp/parser.ts";
 import { attr, childText, children, copy, text, xml, type Element } from "../xmpp/xml.ts";
 import { defineModule } from "./context.ts";
-import { DirectedPresence } from "./directed-presence.ts";
+import { directedPresenceOf } from "./directed-presence.ts";
+import { audienceOf } from "./presence-audience.ts";
 
 /** What somebody says in parting is shown beside their name; of a novel the beginning is kept. */
 const maxStatusLength = 1_024;
@@ -23,9 +24,10 @@ const nobody: Items = new Map();
 
 export default defineModule({
   name: "presence",
-  setup: ({ accounts, config, events, registry, rosters, router, sessions, store }) => {
+  setup: ({ accounts, blocking, config, events, registry, rosters, router, sessions, store }) => {
     const lastSeen = lastSeenStore(store);
-    const directed = new DirectedPresence();
+    const directed = directedPresenceOf(sessions);
+    const audience = audienceOf({ blocking, router });
 
     function send({ stanza, session, to }: Passage, type: string | undefined): Done {
       if (!session) throw new Error("presence left an account without its session");
@@ -41,7 +43,7 @@ export default defineModule({
       const priority = priorityOf(stanza);
       if (!session.available) return enter(session, stanza, priority);
       session.available = { stanza, priority };
-      const told = router.multicast(stanza, audience(session.account, itemsOf(session)));
+      const told = audience.tell(session.account, stanza, itemsOf(session));
       const done = (): void => events.emit("presence.available", { session, stanza, initial: false });
       return told ? told.then(done) : done();
     }
@@ -50,24 +52,26 @@ export default defineModule({
     async function enter(session: Session, stanza: Element, priority: number): Promise<void> {
       const { account, jid } = session;
       const { items, requests } = await rosters.roster(account);
+      const isBlocked = await blocking.checker(account);
       // The stream may have ended meanwhile, or another one have taken its resource.
       if (sessions.get(jid) !== session) return;
       session.available = { stanza, priority };
-      const told = router.multicast(stanza, audience(account, items));
+      const told = audience.tell(account, stanza, items);
       for (const other of sessions.availableOf(account)) {
         if (other.available && other !== session)
           session.send(copy(other.available.stanza, { to: jid.full }));
       }
       // §3.1.3: again and again, until the user answers.
-      for (const request of requests.values()) session.send(parseElement(request));
+      for (const [contact, request] of requests)
+        if (!isBlocked?.(parseJid(contact)!)) session.send(parseElement(request));
       await told;
-      await probe(jid, [...items.values()].filter(isTo));
+      const seen = [...items.values()].filter(isTo).flatMap(({ jid: contact }) => parseJid(contact) ?? []);
+      await probe(jid, isBlocked ? seen.filter((contact) => !isBlocked(contact)) : seen);
       events.emit("presence.available", { session, stanza, initial: true });
     }
 
     /** §4.3.1: those elsewhere all at once; here, those who are away answer too. */
-    async function probe({ full }: Jid, items: readonly RosterItem[]): Promise<void> {
-      const contacts = items.flatMap(({ jid }) => parseJid(jid) ?? []);
+    async function probe({ full }: Jid, contacts: readonly Jid[]): Promise<void> {
       const remote = contacts.filter(({ domain }) => !router.serves(domain));
       const stanza = xml("presence", { from: full, type: "probe" });
       if (remote.length > 0) await router.multicast(stanza, remote);
@@ -84,13 +88,13 @@ export default defineModule({
       // Another stream may have the address by now, and have shown itself: that one is what contacts see.
       const seen = available !== undefined && (holder === session || !holder?.available);
       const items = seen ? itemsOf(session) : nobody;
-      const audienceOf = seen ? [...audience(account, items)] : [];
-      for (const to of directed.take(session)) {
-        if (seen && (to.bare === account || isFrom(items.get(to.bare)))) continue;
-        if (!holder || !directed.has(holder, to)) audienceOf.push(to);
-      }
+      const greeted = directed.take(session).filter((to) => {
+        if (seen && (to.bare === account || isFrom(items.get(to.bare)))) return false;
+        return !holder || !directed.has(holder, to);
+      });
       if (seen && holder === session) session.send(copy(stanza, { to: account }));
-      await router.multicast(stanza, audienceOf);
+      const contacts = seen ? await audience.members(account, items) : [];
+      await router.multicast(stanza, [...contacts, ...greeted]);
       if (!available) return;
       events.emit("presence.unavailable", { session, stanza });
       if (sessions.availableOf(account).length > 0 || !(await accounts.exists(jid.local))) return;
@@ -140,12 +144,6 @@ export default defineModule({
     };
   },
 });
-
-/** Who gets what is broadcast: the account's own resources, and the contacts who see its presence. */
-function* audience(account: string, items: Items): Iterable<Jid> {
-  yield parseJid(account)!;
-  for (const item of items.values()) if (isFrom(item)) yield parseJid(item.jid)!;
-}
 
 /** §4.7.2.3 */
 function priorityOf(stanza: Element): number {

@@ -12,7 +12,7 @@ const seenMaximum = 10_000;
 
 export default defineModule({
   name: "remote-presence",
-  setup: ({ config, rosters, router, sessions }) => {
+  setup: ({ blocking, config, rosters, router, sessions }) => {
     /** By account, then by full JID. */
     const seen = new Map<string, Map<string, Jid>>();
 
@@ -39,10 +39,11 @@ export default defineModule({
       for (const { account, available } of sessions) {
         if (!available || asked.has(account)) continue;
         asked.add(account);
+        const isBlocked = await blocking.checker(account);
         const contacts = [...(rosters.cached(account)?.values() ?? [])]
           .filter(isTo)
           .flatMap(({ jid }) => parseJid(jid) ?? [])
-          .filter((jid) => jid.domain === domain);
+          .filter((jid) => jid.domain === domain && !isBlocked?.(jid));
         if (contacts.length > 0)
           await router.multicast(xml("presence", { from: account, type: "probe" }), contacts);
       }

@@ -12,16 +12,25 @@ export interface Standing {
   readonly contact: boolean;
   /** The groups of the owner's roster that they are in. */
   readonly groups: readonly string[];
+  /** Whether the account to which the node belongs has blocked them (XEP-0191). */
+  readonly blocked: boolean;
 }
 
 /** Somebody about whom nothing is known, such as a visitor of the web pages. */
-export const nobody: Standing = { affiliation: "none", subscription: "none", contact: false, groups: [] };
+export const nobody: Standing = {
+  affiliation: "none",
+  subscription: "none",
+  contact: false,
+  groups: [],
+  blocked: false,
+};
 
 export type Refused =
   "forbidden" | "presence-subscription-required" | "not-in-roster-group" | "not-subscribed" | "closed-node";
 
 /** XEP-0060 §4.1 and §4.5: why somebody may not read the node; `undefined` where they may. */
 export function whyNotRead(config: NodeConfig, standing: Standing): Refused | undefined {
+  if (standing.blocked) return "forbidden";
   switch (standing.affiliation) {
     case "owner":
     case "publisher":
@@ -49,7 +58,8 @@ export function whyNotRead(config: NodeConfig, standing: Standing): Refused | un
 }
 
 /** §4.1 and `publish_model`. */
-export function mayPublish(config: NodeConfig, { affiliation, subscription }: Standing): boolean {
+export function mayPublish(config: NodeConfig, { affiliation, subscription, blocked }: Standing): boolean {
+  if (blocked) return false;
   switch (affiliation) {
     case "owner":
     case "publisher":

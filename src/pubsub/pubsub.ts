@@ -17,11 +17,15 @@ export interface Contact {
   readonly groups: readonly string[];
 }
 
+type Blocked = ((jid: Jid) => boolean) | undefined;
+
 /** The rosters, as far as access models ask for them. */
 export interface Contacts {
   /** Whether `jid` may see the owner's presence: subscription `from` or `both`, or the owner itself. */
   isSubscriber(owner: string, jid: string): Promise<boolean>;
   groupsOf(owner: string, jid: string): Promise<readonly string[]>;
+  /** Tells whether the owner has blocked somebody (XEP-0191); `undefined` where nobody is blocked. */
+  blocked(owner: string): Blocked | Promise<Blocked>;
 }
 
 /** An item as it shall be stored. */

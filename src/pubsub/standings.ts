@@ -1,6 +1,6 @@
 /** XEP-0060 §4.1, §4.5: what somebody is to a node, gathered from the store and the rosters. */
 import { pubsubPeopleStore } from "../store/pubsub-people.ts";
-import type { Jid } from "../xmpp/jid.ts";
+import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { nobody, whyNotRead, type Standing } from "./access.ts";
 import type { PubSubNode } from "./events.ts";
 import type { Contact, Engine } from "./pubsub.ts";
@@ -43,7 +43,8 @@ export class Standings {
       if (accessModel === "presence") contact ||= await contacts.isSubscriber(owner, jid.bare);
       else groups.push(...(await contacts.groupsOf(owner, jid.bare)));
     }
-    return { affiliation, subscription: state, contact, groups };
+    const isBlocked = isAccount(node.service) ? await contacts.blocked(node.service) : undefined;
+    return { affiliation, subscription: state, contact, groups, blocked: isBlocked?.(jid) ?? false };
   }
 
   /** Those of these nodes that somebody may read; at accounts, in as few queries as there are services. */
@@ -52,7 +53,7 @@ export class Standings {
     const rows = await pubsubPeopleStore(this.#engine.store).affiliationsOf([...services], viewer.bare);
     const affiliations = new Map(rows.map((row) => [keyOf(row), row.affiliation]));
     const { contacts } = this.#engine;
-    const known = new Map<string, Pick<Standing, "contact" | "groups">>();
+    const known = new Map<string, Pick<Standing, "contact" | "groups" | "blocked">>();
     for (const service of services) {
       const models = new Set(
         nodes.flatMap((node) => (node.service === service ? node.config.accessModel : [])),
@@ -60,6 +61,7 @@ export class Standings {
       known.set(service, {
         contact: models.has("presence") && (await contacts.isSubscriber(service, viewer.bare)),
         groups: models.has("roster") ? await contacts.groupsOf(service, viewer.bare) : [],
+        blocked: isAccount(service) && ((await contacts.blocked(service))?.(viewer) ?? false),
       });
     }
     const readable: PubSubNode[] = [];
@@ -90,13 +92,16 @@ export class Standings {
       for (const { jid, state } of await people.subscriptions(service, node.node))
         if (state === "subscribed") subscribed.add(jid.split("/", 1)[0]!);
     }
+    const isBlocked = isAccount(service) ? await this.#engine.contacts.blocked(service) : undefined;
     return (bare) => {
+      const jid = isBlocked && parseJid(bare);
       const contact = roster.get(bare);
       const standing: Standing = {
         affiliation: affiliations.get(bare) ?? "none",
         subscription: subscribed.has(bare) ? "subscribed" : "none",
         contact: contact?.subscription === "from" || contact?.subscription === "both",
         groups: contact?.groups ?? nobody.groups,
+        blocked: jid !== undefined && isBlocked!(jid),
       };
       return whyNotRead(config, standing) === undefined;
     };

@@ -76,6 +76,7 @@ export class Engine {
         return owner === contact || subscription === "from" || subscription === "both";
       },
       groupsOf: async (owner, contact) => this.rosters[owner]?.[contact]?.groups ?? [],
+      blocked: async () => undefined,
     };
     this.pubsub = new PubSub({ store, events, contacts, now: () => new Date(this.now) });
   }

@@ -34,6 +34,7 @@ function house(t: TestContext, file = join(mkdtempSync(join(tmpdir(), "pipit-pos
     isSubscriber: async (owner: string, jid: string) => owner === jid || jid === bob.bare,
     contact: async () => undefined,
     groupsOf: async () => [],
+    blocked: async () => undefined,
   };
   const pubsub = new PubSub({ store, events, contacts });
   const config = { domain: "a.example", url: "https://a.example" };
