@@ -59,6 +59,9 @@ async function greeting({ config, ports, accounts, certificate }: RunningNode): 
   if (ports.c2sTls) lines.push(`  chat       ${host}, port ${ports.c2sTls} (direct TLS)`);
   if (ports.s2s) lines.push(`  servers    ${host}, port ${ports.s2s} (STARTTLS)`);
   if (ports.s2sTls) lines.push(`  servers    ${host}, port ${ports.s2sTls} (direct TLS)`);
+  if (ports.component) {
+    lines.push(`  components ${config.listen.component_host}, port ${ports.component}`);
+  }
   lines.push(`  data       ${data}`);
   if (certificate.selfSigned) {
     lines.push(`  certificate is self-signed, so clients will ask whether to trust it: ${certificate.file}`);

@@ -61,7 +61,16 @@ export async function cast<Name extends string>(
     domain,
     data: join(folder, "data"),
     tls: files,
-    listen: { host: "127.0.0.1", c2s: 0, c2s_tls: 0, s2s: false, s2s_tls: false, http: 0, ...listen },
+    listen: {
+      host: "127.0.0.1",
+      c2s: 0,
+      c2s_tls: 0,
+      s2s: false,
+      s2s_tls: false,
+      component: 0,
+      http: 0,
+      ...listen,
+    },
     ...settings,
   });
   const stage = new Stage<Name>(config, certificate.cert, roles);

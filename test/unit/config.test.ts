@@ -35,6 +35,8 @@ test("what is not set has its default", () => {
     c2s_tls: 5223,
     s2s: 5269,
     s2s_tls: 5270,
+    component: 5347,
+    component_host: "127.0.0.1",
     http: 8080,
   });
   assert.equal(config.c2s.require_tls, true);
@@ -120,6 +122,7 @@ test("every key of the table can be set by the environment under the name it tel
     "listen.host": "127.0.0.1",
     "s2s.dialback": "true",
     "s2s.resolver": "192.0.2.53",
+    components: '{"irc": {"secret": "x"}}',
   };
   const valueFor = (key: string): string =>
     values[key] ??
@@ -132,6 +135,19 @@ test("every key of the table can be set by the environment under the name it tel
     const value = second === undefined ? config[first] : config[first]![second];
     assert.notEqual(value, undefined, key);
   }
+});
+
+test("a component is a part of the domain, or a domain of its own", () => {
+  const secret = "correct horse";
+  const { components } = completeConfig({
+    domain: "example.org",
+    components: { IRC: { secret }, "Bridge.Example.net": { secret } },
+  });
+  assert.deepEqual(Object.keys(components), ["irc.example.org", "bridge.example.net"]);
+  assert.match(problemsOf({ components: { "a b": { secret } } }).join(), /^components\.a b: /);
+  assert.match(problemsOf({ components: { irc: {} } }).join(), /^components\.irc\.secret: /);
+  const twice = { irc: { secret }, "irc.localhost": { secret } };
+  assert.match(problemsOf({ components: twice }).join(), /irc\.localhost is there twice/);
 });
 
 test("the table has a default and a meaning for every key", () => {
