@@ -5,7 +5,7 @@ import type { Logger } from "../log.ts";
 import { limitsBeforeAuthentication } from "../xmpp/parser.ts";
 import type { Element } from "../xmpp/xml.ts";
 import { ClientStream, defaultTiming, type ClientContext, type Timing } from "./client-stream.ts";
-import { tcpFraming, type Carry } from "./client-transport.ts";
+import { tcpFraming, type Carry, type Framing } from "./client-transport.ts";
 import type { ServerEvents } from "./events.ts";
 import { listenBoth } from "./listener.ts";
 import type { Router } from "./router.ts";
@@ -38,10 +38,14 @@ export interface C2sOptions {
   readonly timing?: Partial<Timing>;
 }
 
+/** Takes in a client on a transport of any kind; `false` where too many of that network are not logged in yet. */
+export type AcceptClient = (carry: Carry, framing: Framing, address: string) => ClientStream | false;
+
 export interface C2s {
   /** The ports really listened on. */
   readonly port: number | undefined;
   readonly directTlsPort: number | undefined;
+  readonly accept: AcceptClient;
   /** Tells all clients that the server goes, and is over soon after. */
   close(): Promise<void>;
 }
@@ -58,21 +62,26 @@ export async function listenC2s(options: C2sOptions): Promise<C2s> {
     unbound: new UnboundConnections(),
     gone: (stream) => streams.delete(stream),
   };
-  const accept = (socket: Socket, address: string, directTls: boolean): void => {
+  const accept: AcceptClient = (carry, framing, address) => {
     if (!context.unbound.enter(address)) {
       options.log.debug({ address }, "too many connections without a login");
-      return void socket.destroy();
+      return false;
     }
-    const carry: Carry = (handler) =>
-      new XmppStream(new TcpWire(socket, limitsBeforeAuthentication), handler, options.log);
-    const stream = new ClientStream(context, carry, tcpFraming, address);
-    if (directTls) stream.secure(["xmpp-client"]);
+    const stream = new ClientStream(context, carry, framing, address);
     streams.add(stream);
+    return stream;
   };
-  const listeners = await listenBoth({ ...options, accept });
+  const acceptSocket = (socket: Socket, address: string, directTls: boolean): void => {
+    const wire = new TcpWire(socket, limitsBeforeAuthentication);
+    const stream = accept((handler) => new XmppStream(wire, handler, options.log), tcpFraming, address);
+    if (!stream) socket.destroy();
+    else if (directTls) stream.secure(["xmpp-client"]);
+  };
+  const listeners = await listenBoth({ ...options, accept: acceptSocket });
   return {
     port: listeners.port,
     directTlsPort: listeners.directTlsPort,
+    accept,
     async close() {
       listeners.close();
       await streams.close();

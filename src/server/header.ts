@@ -12,12 +12,17 @@ const idBytes = 15;
 export const newStreamId = (): string => randomBytes(idBytes).toString("base64url");
 
 /** The server's header, with the client's own address where it told one (§4.7.1). */
-export function serverHeader(domain: string, from?: string): string {
+export const serverHeader = (domain: string, from?: string): string =>
+  `<?xml version="1.0"?><stream:stream xmlns="${NS.client}" xmlns:stream="${NS.stream}"` +
+  `${serverAttributes(domain, from)}>`;
+
+/** RFC 7395 §3.4: the same on a WebSocket. */
+export const openElement = (domain: string, from?: string): string =>
+  `<open xmlns="${NS.framing}"${serverAttributes(domain, from)}/>`;
+
+function serverAttributes(domain: string, from: string | undefined): string {
   const to = from !== undefined && parseJid(from) ? ` to="${escapeAttribute(from)}"` : "";
-  return (
-    `<?xml version="1.0"?><stream:stream xmlns="${NS.client}" xmlns:stream="${NS.stream}" id="${newStreamId()}"` +
-    ` from="${escapeAttribute(domain)}"${to} version="1.0" xml:lang="en">`
-  );
+  return ` id="${newStreamId()}" from="${escapeAttribute(domain)}"${to} version="1.0" xml:lang="en"`;
 }
 
 export interface PeerHeader {
@@ -63,6 +68,11 @@ export function checkClientHeader(header: StreamHeader, domain: string): void {
   // §4.8.3: without a default namespace, or with that of the stream itself, each stanza names its own.
   if (contentXmlns !== undefined && contentXmlns !== NS.client && contentXmlns !== NS.stream)
     throw new StreamError("invalid-namespace");
+  checkAttributes(attrs, domain);
+}
+
+/** The part of it that is the same on every transport (§4.7.2, §4.7.5). */
+export function checkAttributes(attrs: Record<string, string>, domain: string): void {
   const to = attrs["to"];
   if (to === undefined) throw new StreamError("improper-addressing", "The header has no 'to' address");
   const host = prepareDomain(to);

@@ -48,3 +48,7 @@ export const subscribeUri = (jid: string): string =>
 export const blogUri = (jid: string): string => nodeUri(jid, NS.microblog);
 
 export const postUri = (jid: string, id: string): string => itemUri(jid, NS.microblog, id);
+
+/** Where browsers speak XMPP (RFC 7395; XEP-0206). */
+export const webSocketPath = "/xmpp-websocket";
+export const boshPath = "/http-bind";

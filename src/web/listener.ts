@@ -1,10 +1,13 @@
 /** The port for the web. */
 import { once } from "node:events";
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
 
+/** How long a request may take to come in, in milliseconds: 100 MB over a slow line. */
+const requestTimeout = 3_600_000;
 /** How long requests under way may take once the node is told to stop, in milliseconds. */
 const grace = 2_000;
 
@@ -14,14 +17,23 @@ export interface HttpListener {
   close(): Promise<void>;
 }
 
+/** Takes over a connection whose client asks for another protocol (RFC 9110 §7.8). */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
 /** Serves the app; `port` 0 is any free one, `false` none. All addresses where `host` is `undefined`. */
 export async function listenHttp(
   app: Hono,
   port: number | false,
   host: string | undefined,
+  upgrades: ReadonlyMap<string, Upgrade> = new Map(),
 ): Promise<HttpListener> {
   if (port === false) return { port: undefined, close: async () => undefined };
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { requestTimeout } }) as Server;
+  server.on("upgrade", (request, socket, head) => {
+    const upgrade = upgrades.get(request.url?.split("?")[0] ?? "");
+    if (upgrade) upgrade(request, socket, head);
+    else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+  });
   await once(server.listen(port, host), "listening");
   return {
     port: (server.address() as AddressInfo).port,

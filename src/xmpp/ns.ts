@@ -1,6 +1,8 @@
 /** XML namespaces and pubsub node names, one constant each. */
 export const NS = {
   framing: "urn:ietf:params:xml:ns:xmpp-framing",
+  httpBind: "http://jabber.org/protocol/httpbind",
+  bosh: "urn:xmpp:xbosh",
   client: "jabber:client",
   server: "jabber:server",
   stream: "http://etherx.jabber.org/streams",
