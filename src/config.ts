@@ -45,6 +45,26 @@ const baseUrl = text.transform((value, context) => {
 });
 
 const secret = z.strictObject({ secret: text }, { error: "must be a table with a secret" });
+const service = z
+  .strictObject({
+    type: text,
+    host: text,
+    port: z.int({ error: "must be a port" }).min(1).max(65_535).optional(),
+    transport: z.enum(["udp", "tcp"], { error: "must be udp or tcp" }).optional(),
+    name: text.optional(),
+    username: text.optional(),
+    password: text.optional(),
+    /** Shared with the service, which takes what is made with it. */
+    secret: text.optional(),
+    /** Seconds. */
+    ttl: z.int({ error: "must be a number of seconds" }).min(60).default(86_400),
+  })
+  .refine((it) => (it.username === undefined) === (it.password === undefined), {
+    error: "username and password go together",
+  })
+  .refine((it) => it.secret === undefined || it.password === undefined, {
+    error: "has a secret or a password, not both",
+  });
 const tableOf = <T extends z.ZodType>(item: T) => z.record(z.string(), item, { error: "must be a table" });
 
 const levels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
@@ -131,6 +151,12 @@ const settings = z.strictObject({
       .default(5 * 1024 ** 3)
       .describe("Bytes of the files in an account's posts at most; they stay until their post goes"),
   }),
+  services: z
+    .array(service, { error: "must be a list of tables" })
+    .default([])
+    .describe(
+      "STUN and TURN servers for calls (XEP-0215): `[[services]]` with `type` and `host`, and `port`, `transport`, `name`; `username` and `password`, or the `secret` that makes passwords good for `ttl` seconds (86400). As JSON in the environment",
+    ),
   modules: list(text).default([]).describe("Files of further modules to load"),
   log: group({
     level: z
@@ -278,7 +304,8 @@ const isTable = (value: unknown): value is Record<string, unknown> =>
 
 /** What TOML would give for the text of a variable; text that fits nothing is left for the check to refuse. */
 function fromText(schema: z.ZodType, value: string): unknown {
-  if (schema instanceof z.ZodRecord) return fromJson(value);
+  if (schema instanceof z.ZodRecord || (schema instanceof z.ZodArray && schema.element === service))
+    return fromJson(value);
   if (schema instanceof z.ZodArray) {
     const items = value.split(",").map((item) => item.trim());
     return items.filter((item) => item !== "");

@@ -47,6 +47,12 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0199": { title: "XMPP Ping", version: "2.0.1", maturity: "Final" },
   "0202": { title: "Entity Time", version: "2.0", maturity: "Final" },
   "0203": { title: "Delayed Delivery", version: "2.0", maturity: "Final" },
+  "0215": {
+    title: "External Service Discovery",
+    version: "1.0.0",
+    maturity: "Stable",
+    note: "no pushes",
+  },
   "0220": {
     title: "Server Dialback",
     version: "1.1.1",

@@ -7,6 +7,7 @@ import components from "./components.ts";
 import contactInfo from "./contact-info.ts";
 import type { PipitModule } from "./context.ts";
 import disco from "./disco.ts";
+import externalServices from "./external-services.ts";
 import follow from "./follow.ts";
 import lastActivity from "./last-activity.ts";
 import microblog from "./microblog.ts";
@@ -49,6 +50,7 @@ export const modules: readonly PipitModule[] = [
   microblog,
   commands,
   components,
+  externalServices,
   follow,
   timeline,
   upload,

@@ -39,7 +39,7 @@ const bounce = (stanza: string, attrs: string, condition: string): string =>
   `<${stanza} ${attrs} type='error'><error type='wait'><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></${stanza}>`;
 
 test("a component proves its secret and is there", async (t) => {
-  const { stage, connects } = await play(t);
+  const { connects } = await play(t);
   const component = await connects();
   await component.handshakes(secret);
   assert.equal(component.header?.["from"], plays);
@@ -76,7 +76,7 @@ test("who is none of the components, or cannot prove it, is sent away", async (t
 });
 
 test("a second connection of a component is a conflict, and the first one stays", async (t) => {
-  const { stage, connects, joins } = await play(t);
+  const { connects, joins } = await play(t);
   const first = await joins();
   const second = await connects();
   await second.handshakes(secret);

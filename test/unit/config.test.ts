@@ -123,9 +123,11 @@ test("every key of the table can be set by the environment under the name it tel
     "s2s.dialback": "true",
     "s2s.resolver": "192.0.2.53",
     components: '{"irc": {"secret": "x"}}',
+    services: '[{"type": "stun", "host": "stun.example.org"}]',
   };
   const valueFor = (key: string): string =>
     values[key] ??
+    (key.startsWith("upload.") ? "1" : undefined) ??
     (/^(listen|registration|c2s)\./.test(key) ? "false" : key.startsWith("contact.") ? "mailto:a@b" : "x");
   const env = Object.fromEntries(configTable().map((row) => [row.environment, valueFor(row.key)]));
   assert.equal(env["PIPIT_LISTEN__C2S_TLS"], "false");
@@ -148,6 +150,21 @@ test("a component is a part of the domain, or a domain of its own", () => {
   assert.match(problemsOf({ components: { irc: {} } }).join(), /^components\.irc\.secret: /);
   const twice = { irc: { secret }, "irc.localhost": { secret } };
   assert.match(problemsOf({ components: twice }).join(), /irc\.localhost is there twice/);
+});
+
+test("a service for calls has a password, or the secret for many", () => {
+  const turn = { type: "turn", host: "turn.example.org" };
+  const { services } = completeConfig({ services: [{ ...turn, port: 3478, transport: "udp", secret: "x" }] });
+  assert.equal(services[0]!.ttl, 86_400);
+  for (const [more, problem] of [
+    [{ username: "u" }, /^services\.0: username and password go together/],
+    [{ username: "u", password: "p", secret: "s" }, /^services\.0: has a secret or a password/],
+    [{ transport: "sctp" }, /^services\.0\.transport: must be udp or tcp/],
+    [{ port: 0 }, /^services\.0\.port: /],
+    [{ realm: "x" }, /^services\.0\.realm: there is no such setting/],
+  ] as const) {
+    assert.match(problemsOf({ services: [{ ...turn, ...more }] }).join(), problem);
+  }
 });
 
 test("the table has a default and a meaning for every key", () => {
