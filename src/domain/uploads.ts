@@ -9,7 +9,7 @@ import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import type { PubSubEvents } from "../pubsub/events.ts";
 import type { Store } from "../store/store.ts";
-import { uploadStore, type UploadPurpose, type UploadRow } from "../store/uploads.ts";
+import { uploadStore, weightOf, type UploadPurpose, type UploadRow } from "../store/uploads.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import type { DomainEvents } from "./events.ts";
 import { UploadFiles, UploadRefused, type PreviewWidth } from "./upload-files.ts";
@@ -212,7 +212,7 @@ export class Uploads {
     const rows = uploadStore(tx);
     const evicted: string[] = [];
     for (;;) {
-      const missing = (await rows.used(account, purposes)) + size - quota;
+      const missing = (await rows.used(account, purposes)) + weightOf(size) - quota;
       if (missing <= 0) return evicted;
       const [oldest] = purpose === "profile" ? await rows.unlinked(account, purpose, 1) : [];
       if (oldest === undefined) throw overQuota(quota, await rows.freeAt(account, purposes, missing));

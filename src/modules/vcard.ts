@@ -14,7 +14,7 @@ export default defineModule({
   name: "vcard",
   xeps: ["0054"],
   features: { server: [NS.vcard], account: [NS.vcard] },
-  setup: ({ store }) => {
+  setup: ({ store, uploads }) => {
     const vcards = vcardStore(store);
 
     const read = async (account: string) => {
@@ -28,6 +28,8 @@ export default defineModule({
         throw new StanzaError("not-acceptable", { text: `A vCard has at most ${maxBytes} bytes` });
       }
       await vcards.save(from.bare, text);
+      // A photo may be a link.
+      await uploads.refer({ service: from.bare, node: NS.vcard, item: "" }, from.bare, payload);
     };
 
     return {

@@ -9,6 +9,7 @@ export type { UploadPurpose } from "./schema.ts";
 
 /** A file takes whole blocks of the disk, and a row here; without that, a million files of one byte would be nothing. */
 const blockSize = 4_096;
+export const weightOf = (size: number): number => Math.ceil(size / blockSize) * blockSize;
 /** Rows that one statement names; SQLite bounds its parameters. */
 const chunkSize = 500;
 
@@ -22,7 +23,9 @@ const findUpload = prepared(({ db, t: { uploads } }) =>
 
 export const uploadStore = (store: Store) => {
   const { uploads, uploadLinks } = store.t;
-  const weight = sql<number>`(${uploads.size} + ${blockSize - 1}) / ${blockSize} * ${blockSize}`;
+  // Written out, for a number that is bound is a REAL, whose division leaves fractions.
+  const block = sql.raw(String(blockSize));
+  const weight = sql<number>`((${uploads.size} + ${block} - 1) / ${block} * ${block})`;
   const those = (account: string, purposes: readonly UploadRow["purpose"][]) =>
     and(eq(uploads.account, account), inArray(uploads.purpose, [...purposes]));
 

@@ -157,9 +157,9 @@ test("a quota that is reached says when there is room again, and is each one's o
 });
 
 test("many small files count by the room they take", async (t) => {
-  await using stage = await cast(t, { romeo: {} }, { config: { upload: { quota: 3 * 4_096 } } });
+  await using stage = await cast(t, { romeo: {} }, { config: { upload: { quota: 4 * 4_096 } } });
   const { romeo } = stage.actors;
-  for (let count = 0; count < 3; count += 1) await slot(romeo, stage, { size: 1 });
+  for (const size of [1, 4_096, 4_097]) await slot(romeo, stage, { size });
   await romeo.asks(slotRequest(stage.domain, { size: 1 }), error("wait", "resource-constraint"));
 });
 
