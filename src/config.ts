@@ -19,6 +19,8 @@ const port = z.union([z.int().min(0, portError).max(65_535, portError), z.litera
   error: portError,
 });
 const count = z.int({ error: "must be a whole number" }).min(1, "must be 1 or more");
+const secondsError = "must be a number of seconds, 86400 (a day) at most";
+const seconds = z.int({ error: secondsError }).min(0, secondsError).max(86_400, secondsError);
 const listError = "must be a list of texts";
 const list = <T extends z.ZodType>(item: T) => z.array(item, { error: listError });
 
@@ -31,6 +33,10 @@ const domain = text.transform((value, context) => {
 
 const uri = text.refine((value) => URL.canParse(value), {
   error: "must be an address such as mailto:ana@example.org, xmpp:ana@example.org or https://…",
+});
+
+const address = text.regex(/^(?:\[[\da-f:]+\]|[^\s:[\]]+):\d{1,5}$/i, {
+  error: "must be host:port, an IPv6 address in brackets: chat.example.org:5222, [2001:db8::1]:5222",
 });
 
 const dnsServer = text.refine(isDnsServer, {
@@ -106,7 +112,17 @@ const settings = z.strictObject({
     key: text.optional().meta({ shown: "goes with `tls.cert`" }).describe("Its private key (PEM file)"),
     ca: text.optional().describe("Extra trusted roots (PEM file)"),
   }),
-  c2s: group({ require_tls: flag.default(true).describe("Refuse clients that do not encrypt") }),
+  c2s: group({
+    require_tls: flag.default(true).describe("Refuse clients that do not encrypt"),
+    resume_seconds: seconds
+      .default(600)
+      .describe("How long a client that lost its connection may take to go on where it was; 0: it may not"),
+    location: address
+      .optional()
+      .describe(
+        "Where such clients had better come back to, as `host:port`; their usual way, where there is none",
+      ),
+  }),
   s2s: group({
     allow: list(domain)
       .optional()

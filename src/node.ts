@@ -20,10 +20,13 @@ import type { ModuleContext, PipitEvents, PipitModule } from "./modules/context.
 import { modules } from "./modules/index.ts";
 import { software } from "./modules/software.ts";
 import { PubSub, type Contacts } from "./pubsub/pubsub.ts";
+import { Bosh, maxBoshRequest } from "./server/bosh.ts";
 import { listenC2s } from "./server/c2s.ts";
 import { listenComponents } from "./server/component-listener.ts";
 import { Components } from "./server/components.ts";
 import { Federation } from "./server/federation.ts";
+import type { HibernatedState } from "./server/hibernation-journal.ts";
+import { Hibernation } from "./server/hibernation.ts";
 import { Registry } from "./server/registry.ts";
 import { Router } from "./server/router.ts";
 import { s2sContext } from "./server/s2s-context.ts";
@@ -35,6 +38,7 @@ import { Sessions } from "./server/sessions.ts";
 import { ServerTls } from "./server/tls.ts";
 import { webSockets } from "./server/websocket.ts";
 import { accountStore } from "./store/accounts.ts";
+import { hibernatedStore } from "./store/hibernated.ts";
 import { takeLock } from "./store/lock.ts";
 import { outboundStore } from "./store/outbound.ts";
 import { openStore, type SqliteStore } from "./store/sqlite.ts";
@@ -107,6 +111,7 @@ export async function openNode(config: Config, log: Logger): Promise<OpenNode | 
 interface Assembled extends ModuleContext {
   readonly store: SqliteStore;
   readonly federation: Federation;
+  readonly hibernation: Hibernation;
   readonly policy: S2sPolicy;
 }
 
@@ -124,6 +129,13 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
   const secrets = new Map(Object.entries(config.components).map(([name, { secret }]) => [name, secret]));
   const components = new Components(secrets, isFederated(config) ? federation : undefined);
   const router = new Router({ domain, sessions, registry, log, accountExists, remote: components });
+  const hibernation = new Hibernation({
+    ...{ sessions, events, log },
+    seconds: config.c2s.resume_seconds,
+    location: config.c2s.location,
+    store: hibernatedStore<HibernatedState>(store),
+    route: (stanza) => router.route(stanza),
+  });
   const rosters = new Rosters({ store, events });
   const isOurs = (bare: string) => bare === domain || registry.services.has(bare);
   const blocking = new Blocking({ store, isOurs });
@@ -135,7 +147,7 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
   return {
     components,
     ...{ config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts },
-    ...{ blocking, timeline, follows, uploads, federation, policy },
+    ...{ blocking, timeline, follows, uploads, federation, hibernation, policy },
   };
 }
 
@@ -178,6 +190,8 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
       throw new StartError(error.message, { cause: error });
     });
     const tls = explain("tls", certificate.file, () => new ServerTls(certificate));
+    // Before anybody looks who is there.
+    await node.hibernation.restore();
     const s2s = isFederated(config) ? await explainListening(listen, () => federate(node, tls)) : undefined;
     if (s2s) {
       closers.push(() => s2s.close());
@@ -186,6 +200,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
     }
     const component = await explainListening(listen, () => openComponentPort(node));
     if (component) closers.push(() => component.close());
+    closers.push(() => node.hibernation.close());
     const c2s = await explainListening(listen, () =>
       listenC2s({
         domain: config.domain,
@@ -196,6 +211,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
         requireTls: config.c2s.require_tls,
         authenticator: node.accounts,
         sessions: node.sessions,
+        hibernation: node.hibernation,
         router: node.router,
         events: node.events,
         features: node.registry.streamFeatures,
@@ -206,9 +222,10 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
     const { require_tls: requireTls } = config.c2s;
     const web = { accept: c2s.accept, client: clientsOf(config), requireTls, log };
     const upgrades = new Map([[webSocketPath, webSockets(web)]]);
-    const http = await explainListening(listen, () =>
-      listenHttp(createApp(node), listen.http, listen.host, upgrades),
-    );
+    const sessions = new Bosh({ domain: config.domain, ...web });
+    const bosh = { answer: sessions.request.bind(sessions), maxBody: maxBoshRequest, ...web };
+    const app = createApp({ ...node, bosh });
+    const http = await explainListening(listen, () => listenHttp(app, listen.http, listen.host, upgrades));
     closers.push(() => http.close());
     const control = await listenForCommands(config.data, (command) => execute(node, command), log);
     closers.push(() => control.close());

@@ -117,6 +117,17 @@ export class Capabilities {
     if (entry?.session === session) this.#remove(entry);
   }
 
+  /** What a session of ours wants, as far as is known. */
+  wantedBy(session: Session): readonly string[] {
+    const entry = this.#find(session.jid);
+    return entry?.session === session ? [...entry.wants] : [];
+  }
+
+  /** A session of ours wants what it did before a restart. */
+  restored(session: Session, wants: readonly string[]): void {
+    if (wants.length > 0) this.#add(session.jid, session).wants = new Set(wants);
+  }
+
   /** A remote resource no longer shows itself to `account`. */
   hidden(jid: Jid, account: string): void {
     const entry = this.#find(jid);

@@ -15,6 +15,11 @@ export default defineModule({
           capabilities.heard(session.jid, session, session.account, stanza),
         "presence.unavailable": ({ session }) => capabilities.left(session),
         "session.closed": ({ session }) => capabilities.left(session),
+        "session.saved": ({ session, state }) => {
+          state["wants"] = capabilities.wantedBy(session);
+        },
+        "session.restored": ({ session, state }) =>
+          capabilities.restored(session, state["wants"] as string[]),
         "presence.received": ({ account, from, stanza }) => {
           // Our own users' presence is known before it is sent around.
           if (from.domain === domain || from.isBare) return;

@@ -43,7 +43,15 @@ export default defineModule({
       const priority = priorityOf(stanza);
       if (!session.available) return enter(session, stanza, priority);
       session.available = { stanza, priority };
-      const told = audience.tell(session.account, stanza, itemsOf(session));
+      const items = rosters.cached(session.account);
+      // After a restart nobody has asked for it yet.
+      if (!items)
+        return rosters.roster(session.account).then((roster) => tell(session, stanza, roster.items));
+      return tell(session, stanza, items);
+    }
+
+    function tell(session: Session, stanza: Element, items: Items): Done {
+      const told = audience.tell(session.account, stanza, items);
       const done = (): void => events.emit("presence.available", { session, stanza, initial: false });
       return told ? told.then(done) : done();
     }
@@ -57,17 +65,30 @@ export default defineModule({
       if (sessions.get(jid) !== session) return;
       session.available = { stanza, priority };
       const told = audience.tell(account, stanza, items);
-      for (const other of sessions.availableOf(account)) {
-        if (other.available && other !== session)
-          session.send(copy(other.available.stanza, { to: jid.full }));
-      }
+      showOwn(session);
       // §3.1.3: again and again, until the user answers.
       for (const [contact, request] of requests)
         if (!isBlocked?.(parseJid(contact)!)) session.send(parseElement(request));
       await told;
-      const seen = [...items.values()].filter(isTo).flatMap(({ jid: contact }) => parseJid(contact) ?? []);
-      await probe(jid, isBlocked ? seen.filter((contact) => !isBlocked(contact)) : seen);
+      await probe(jid, contactsOf(items, isBlocked));
       events.emit("presence.available", { session, stanza, initial: true });
+    }
+
+    /** A client that is back after a restart knows how things were before. */
+    async function refresh(session: Session): Promise<void> {
+      const { items } = await rosters.roster(session.account);
+      const isBlocked = await blocking.checker(session.account);
+      if (!session.available || sessions.get(session.jid) !== session) return;
+      showOwn(session);
+      await probe(session.jid, contactsOf(items, isBlocked));
+    }
+
+    /** The other resources of the account. */
+    function showOwn(session: Session): void {
+      for (const other of sessions.availableOf(session.account)) {
+        if (other.available && other !== session)
+          session.send(copy(other.available.stanza, { to: session.jid.full }));
+      }
     }
 
     /** §4.3.1: those elsewhere all at once; here, those who are away answer too. */
@@ -87,7 +108,7 @@ export default defineModule({
       const holder = sessions.get(jid);
       // Another stream may have the address by now, and have shown itself: that one is what contacts see.
       const seen = available !== undefined && (holder === session || !holder?.available);
-      const items = seen ? itemsOf(session) : nobody;
+      const items = seen ? (rosters.cached(account) ?? (await rosters.roster(account)).items) : nobody;
       const greeted = directed.take(session).filter((to) => {
         if (seen && (to.bare === account || isFrom(items.get(to.bare)))) return false;
         return !holder || !directed.has(holder, to);
@@ -100,10 +121,6 @@ export default defineModule({
       if (sessions.availableOf(account).length > 0 || !(await accounts.exists(jid.local))) return;
       const status = childText(stanza, "status")?.slice(0, maxStatusLength) ?? null;
       await lastSeen.put(account, { at: new Date(), status });
-    }
-
-    function itemsOf({ account }: Session): Items {
-      return rosters.cached(account) ?? nobody;
     }
 
     /** §8.5.3.1: an answer to a stranger would tell them that the resource is there. */
@@ -134,6 +151,14 @@ export default defineModule({
       },
       events: {
         "session.bound": ({ session }) => rosters.hold(session.account),
+        "session.saved": ({ session, state }) => {
+          state["directed"] = Array.from(directed.of(session), ({ full }) => full);
+        },
+        "session.restored": ({ session, state: { directed: targets } }) => {
+          rosters.hold(session.account);
+          for (const target of targets as string[]) directed.add(session, parseJid(target)!);
+        },
+        "session.resumed": ({ session, isStale }) => (isStale ? refresh(session) : undefined),
         "session.closed": ({ session }) => {
           const done = leave(session, xml("presence", { from: session.jid.full, type: "unavailable" }));
           rosters.release(session.account);
@@ -144,6 +169,12 @@ export default defineModule({
     };
   },
 });
+
+/** Those whose presence the account sees. */
+function contactsOf(items: Items, isBlocked: ((jid: Jid) => boolean) | undefined): Jid[] {
+  const seen = [...items.values()].filter(isTo).flatMap(({ jid }) => parseJid(jid) ?? []);
+  return isBlocked ? seen.filter((jid) => !isBlocked(jid)) : seen;
+}
 
 /** §4.7.2.3 */
 function priorityOf(stanza: Element): number {

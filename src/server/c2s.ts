@@ -7,6 +7,7 @@ import type { Element } from "../xmpp/xml.ts";
 import { ClientStream, defaultTiming, type ClientContext, type Timing } from "./client-stream.ts";
 import { tcpFraming, type Carry, type Framing } from "./client-transport.ts";
 import type { ServerEvents } from "./events.ts";
+import type { Hibernation } from "./hibernation.ts";
 import { listenBoth } from "./listener.ts";
 import type { Router } from "./router.ts";
 import type { Authenticator } from "./sasl.ts";
@@ -30,6 +31,7 @@ export interface C2sOptions {
   readonly requireTls: boolean;
   readonly authenticator: Authenticator;
   readonly sessions: Sessions;
+  readonly hibernation: Hibernation;
   readonly router: Router;
   readonly events: Events<ServerEvents>;
   readonly log: Logger;

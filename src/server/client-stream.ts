@@ -9,13 +9,15 @@ import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { limitsBeforeAuthentication, type StreamHeader } from "../xmpp/parser.ts";
 import { errorReply, isStanza, resultReply } from "../xmpp/stanza.ts";
-import { attr, child, children, namespaceOf, xml, type Element } from "../xmpp/xml.ts";
+import { attr, child, children, namespaceOf, serialize, xml, type Element } from "../xmpp/xml.ts";
 import { authentication } from "./authentication.ts";
 import { binding, requestOf } from "./bind.ts";
 import type { Carry, ClientTransport, Framing } from "./client-transport.ts";
+import { clientState, clientStateFeature } from "./csi.ts";
 import type { ServerEvents } from "./events.ts";
 import { streamFeatures } from "./features.ts";
 import { languageOf } from "./header.ts";
+import type { Hibernation } from "./hibernation.ts";
 import type { Router } from "./router.ts";
 import type { Authenticator } from "./sasl.ts";
 import { Session } from "./session.ts";
@@ -23,6 +25,7 @@ import type { Sessions } from "./sessions.ts";
 import { startTls } from "./starttls.ts";
 import type { StreamHandler } from "./stream.ts";
 import type { Authenticated, BoundFeature, NegotiatedStream, StreamFeature } from "./stream-feature.ts";
+import { acknowledgement, resumption, streamManagement } from "./stream-management.ts";
 import type { LoginThrottle, UnboundConnections } from "./throttle.ts";
 import type { ServerTls } from "./tls.ts";
 
@@ -37,11 +40,19 @@ export interface Timing {
   readonly idle: number;
   /** How long it may take to answer. */
   readonly answer: number;
+  /** How long it may be silent before it is asked for what it has not acknowledged (XEP-0198 §4). */
+  readonly lull: number;
   /** How often all streams are looked at. */
   readonly sweep: number;
 }
 
-export const defaultTiming: Timing = { negotiation: 60_000, idle: 840_000, answer: 60_000, sweep: 5_000 };
+export const defaultTiming: Timing = {
+  negotiation: 60_000,
+  idle: 840_000,
+  answer: 60_000,
+  lull: 30_000,
+  sweep: 5_000,
+};
 
 /** What all streams of the listeners share. */
 export interface ClientContext {
@@ -50,6 +61,7 @@ export interface ClientContext {
   readonly requireTls: boolean;
   readonly authenticator: Authenticator;
   readonly sessions: Sessions;
+  readonly hibernation: Hibernation;
   readonly router: Router;
   readonly events: Events<ServerEvents>;
   readonly log: Logger;
@@ -72,7 +84,7 @@ type Phase =
   | { readonly name: "bound"; readonly session: Session };
 
 /** What is said on every bound stream beside stanzas. */
-const boundFeatures: readonly BoundFeature[] = [];
+const boundFeatures: readonly BoundFeature[] = [streamManagement, clientState];
 
 type Done = void | Promise<void>;
 
@@ -100,8 +112,9 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     return this.#framing.isEncrypted || this.transport.channel !== undefined;
   }
 
+  /** For reasons of the server's own: the session may be resumed. */
   close(error?: StreamError): void {
-    this.transport.close(error);
+    this.transport.close(error, true);
   }
 
   destroy(): void {
@@ -110,17 +123,23 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
 
   /** Looks whether this client is too slow, or still there (RFC 6120 §4.6). */
   sweep(now: number): void {
-    const { negotiation, idle, answer } = this.context.timing;
+    const { negotiation, idle, answer, lull } = this.context.timing;
     const quiet = this.transport.quietFor(now);
     if (this.#phase.name !== "bound") {
       if (now - this.#since >= negotiation) this.close(new StreamError("connection-timeout"));
       return;
     }
-    if (quiet < idle) this.#pinged = false;
+    const { session } = this.#phase;
+    const { management } = session;
+    if (management) {
+      const owed = management.owedFor(now);
+      if (Math.min(owed, quiet) >= answer) this.close(new StreamError("connection-timeout"));
+      else if (!owed && quiet >= (management.queue.length > 0 ? lull : idle)) session.ask();
+    } else if (quiet < idle) this.#pinged = false;
     else if (quiet >= idle + answer) this.close(new StreamError("connection-timeout"));
     else if (!this.#pinged) {
       this.#pinged = true;
-      this.#ping(this.#phase.session);
+      this.#ping(session);
     }
   }
 
@@ -144,8 +163,13 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
 
   received(element: Element): Done {
     const phase = this.#phase;
-    if (phase.name === "bound" && isStanza(element)) return this.#stanza(element, phase.session);
-    if (element.name === "error" && namespaceOf(element) === NS.stream) return this.close();
+    if (phase.name === "bound" && isStanza(element)) {
+      const { session } = phase;
+      const done = this.#stanza(element, session);
+      if (done instanceof Promise) return done.then(() => session.management?.count());
+      return session.management?.count();
+    }
+    if (element.name === "error" && namespaceOf(element) === NS.stream) return this.transport.close();
     if (phase.name === "bound") return this.#beside(element, phase.session);
     const [payload] = isStanza(element) ? children(element) : [element];
     const xmlns = payload && namespaceOf(payload);
@@ -155,15 +179,25 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     throw new StreamError(isStanza(element) ? "not-authorized" : "unsupported-stanza-type");
   }
 
-  detached(): void {
-    if (this.#phase.name === "bound") this.context.sessions.remove(this.#phase.session);
+  trailer(): string {
+    return this.#phase.name === "bound" ? this.#phase.session.request() : "";
+  }
+
+  drained(): void {
+    if (this.#phase.name === "bound") this.#phase.session.drained();
+  }
+
+  lastWords(): string {
+    const management = this.#phase.name === "bound" && this.#phase.session.management;
+    return management ? serialize(acknowledgement(management)) : "";
+  }
+
+  detached(unfinished: boolean): void {
+    if (this.#phase.name === "bound") this.context.hibernation.lost(this.#phase.session, unfinished);
   }
 
   ended(): void {
-    if (this.#phase.name !== "bound") return;
-    const { session } = this.#phase;
-    this.context.events.emit("session.closed", { session });
-    this.context.log.info({ jid: session.jid.full, address: this.address }, "logged out");
+    if (this.#phase.name === "bound") this.context.hibernation.settled(this.#phase.session);
   }
 
   gone(): void {
@@ -177,15 +211,17 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
   }
 
   authenticated({ account, mechanism }: Authenticated): void {
-    this.#phase = { name: "authenticated", mechanism, features: [binding(this, account)] };
+    const features = [binding(this, account), resumption(this, account), clientStateFeature()];
+    this.#phase = { name: "authenticated", mechanism, features };
   }
 
   async bind(jid: Jid, reply: (session: Session) => void): Promise<void> {
-    const { sessions, events, unbound, log } = this.context;
+    const { sessions, hibernation, events, unbound, log } = this.context;
     if (!(await this.#stillKnown(jid))) throw new StreamError("not-authorized");
     if (!this.transport.isOpen || this.#phase.name !== "authenticated") return;
     const namesake = sessions.get(jid);
-    if (!namesake && [...sessions.of(jid.bare)].length >= maxResources)
+    const isFull = !namesake && [...sessions.of(jid.bare)].length >= maxResources;
+    if (isFull && !hibernation.evict(jid.bare))
       throw new StanzaError("resource-constraint", { text: "Too many clients are connected" });
     // §7.7.2.2: the newer one wins; the older may be a dead connection of the same device.
     namesake?.close(new StreamError("conflict"));
@@ -200,6 +236,16 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     events.emit("session.bound", { session });
   }
 
+  resume(session: Session): void {
+    const { hibernation, unbound, log } = this.context;
+    // It may have been ended, by a change of the password say, since it was claimed.
+    if (!hibernation.wake(session, this.transport, this.address))
+      return this.transport.close(new StreamError("reset"));
+    this.#phase = { name: "bound", session };
+    unbound.leave(this.address);
+    log.info({ jid: session.jid.full, address: this.address, via: this.#framing.name }, "resumed");
+  }
+
   /** Whether the account was not removed since it authenticated; from `Sessions` on, whoever removes it finds it. */
   async #stillKnown({ local }: Jid): Promise<boolean> {
     const { known } = await this.context.authenticator.credentials(local, "SHA-256");
@@ -210,7 +256,7 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     const xmlns = namespaceOf(element);
     const feature = boundFeatures.find((one) => one.xmlns === xmlns);
     if (!feature) throw new StreamError("unsupported-stanza-type");
-    return feature.receive(element, session);
+    return feature.receive(element, session, this);
   }
 
   #stanza(stanza: Element, session: Session): Done {

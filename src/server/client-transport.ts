@@ -1,6 +1,5 @@
 /** What a client's stream runs on, and how it is framed there: TCP now, a WebSocket or BOSH later. */
 import type { Socket } from "node:net";
-import type { StreamError } from "../xmpp/errors.ts";
 import type { ParserLimits, StreamHeader } from "../xmpp/parser.ts";
 import type { Element } from "../xmpp/xml.ts";
 import { checkClientHeader, serverHeader } from "./header.ts";
@@ -9,8 +8,6 @@ import type { StreamHandler } from "./stream.ts";
 import type { SecureChannel } from "./tls.ts";
 
 export interface ClientTransport extends Transport {
-  /** Whether anything can still be sent. */
-  readonly isOpen: boolean;
   /** TLS, where this process has it in hand: what authentication can be bound to. */
   readonly channel: SecureChannel | undefined;
   /** Begins our side of the stream. */
@@ -24,7 +21,6 @@ export interface ClientTransport extends Transport {
   secure?(wrap: (socket: Socket) => SecureChannel, limits: ParserLimits, lastWord?: Element): void;
   /** For how long nothing came, in milliseconds; to be asked now and then. */
   quietFor(now: number): number;
-  close(error?: StreamError): void;
   /** Ends the connection, whatever is under way. */
   destroy(): void;
 }

@@ -1,14 +1,27 @@
-/** A bound resource: what the router needs to know of one connected client. Modules keep their own state beside it. */
-import type { StreamError } from "../xmpp/errors.ts";
+/** A bound resource: what the router needs to know of one client. It outlives its connection where it can be resumed. */
+import { delayedText } from "../xmpp/delay.ts";
+import { StreamError } from "../xmpp/errors.ts";
 import type { Jid } from "../xmpp/jid.ts";
-import { serialize, type Element } from "../xmpp/xml.ts";
+import { NS } from "../xmpp/ns.ts";
+import { serialize, xml, type Element } from "../xmpp/xml.ts";
+import type { Reserve } from "./csi-reserve.ts";
+import type { StreamManagement, Unacknowledged } from "./stream-management-state.ts";
 
-/** What carries a session: a TCP stream now, a WebSocket or BOSH later. */
+/** What carries a session: a stream on its connection, or what stands in for one while there is none. */
 export interface Transport {
+  /** Whether anything can still be sent. */
+  readonly isOpen: boolean;
+  /** Whether what can wait should: the peer has not read yet what was written before. */
+  readonly isFull: boolean;
   /** Queues text for the socket; a peer that does not read is closed when its queue is full. Never throws. */
   write(xml: string): void;
-  /** Ends the stream, with an error where there is one. The owner then hears `session.closed`. */
-  close(error?: StreamError): void;
+  /** Told that a stanza waits, where it is full. */
+  waits?(): void;
+  /**
+   * Ends the stream, with an error where there is one. The owner then hears `session.closed`; an `unfinished` one's
+   * session may still be resumed (XEP-0198 §7).
+   */
+  close(error?: StreamError, unfinished?: boolean): void;
 }
 
 /** The presence that a resource last broadcast (RFC 6121 §4.2). */
@@ -22,20 +35,35 @@ export type Taken = (account: string, archiveId: string) => void;
 
 const nobody: Taken = () => undefined;
 
+/** What a session is on that is over. */
+const over: Transport = { isOpen: false, isFull: true, write: () => undefined, close: () => undefined };
+
+const tooMany = ["policy-violation", "Too many stanzas were not acknowledged"] as const;
+
+const request = serialize(xml("r", { xmlns: NS.streamManagement }));
+
 export class Session {
   /** The full JID. */
   readonly jid: Jid;
   /** The bare JID, as text. */
   readonly account: string;
   /** The peer's address, for logs and limits. */
-  readonly remoteAddress: string;
+  remoteAddress: string;
   /** `undefined` until initial presence and after unavailable presence. */
   available: Available | undefined;
   /** RFC 6121 §2.2: asked for the roster, so gets roster pushes. */
   interested = false;
   /** XEP-0280: asked for carbons. */
   carbons = false;
-  readonly #transport: Transport;
+  /** Archive ids of messages that it is being handed one after the other; those that come now go behind them. */
+  behind: string[] | undefined;
+  /** It gets from its archive what came while it was away (XEP-0313), so that nothing of it has to be sent. */
+  readsArchive = false;
+  /** XEP-0198, from `<enable/>` on. */
+  management: StreamManagement | undefined;
+  /** XEP-0352: where stanzas wait that the client can do without for now, while it is inactive or away. */
+  reserve: Reserve | undefined;
+  #transport: Transport;
   readonly #taken: Taken;
 
   constructor(jid: Jid, transport: Transport, remoteAddress: string, taken: Taken = nobody) {
@@ -51,11 +79,91 @@ export class Session {
    * With the archive id of a message, `Sessions.onTaken` is told once the client has it.
    */
   send(stanza: Element, text: string = serialize(stanza), archiveId?: string): void {
+    if (!this.reserve) return this.#pass(text, archiveId);
+    const isKept = this.reserve.keep(stanza, text, archiveId);
+    if (!isKept || this.reserve.isFull) this.release();
+    if (!isKept) this.#pass(text, archiveId);
+  }
+
+  /** Sends what is in the reserve, in order. */
+  release(): void {
+    for (const { text, archiveId, at } of this.reserve?.take() ?? [])
+      this.#pass(delayedText(text, this.jid.domain, new Date(at)), archiveId);
+  }
+
+  /** Sends what is no stanza, and not counted. */
+  say(text: string): void {
     this.#transport.write(text);
+  }
+
+  close(error?: StreamError, unfinished?: boolean): void {
+    this.#transport.close(error, unfinished);
+  }
+
+  /** What the client does not have yet goes there from now on, all of it again. */
+  attach(transport: Transport, remoteAddress: string): void {
+    this.#transport = transport;
+    this.remoteAddress = remoteAddress;
+    this.management?.rewind(({ text, at }) => delayedText(text, this.jid.domain, new Date(at)));
+    this.release();
+    this.reserve = undefined;
+    this.drained();
+  }
+
+  /** Leaves its connection. */
+  detach(substitute: Transport): void {
+    this.#transport = substitute;
+  }
+
+  /** Writes what waits, as far as there is room. */
+  drained(): void {
+    const { management } = this;
+    if (!management) return;
+    while (!this.#transport.isFull) {
+      const text = management.next();
+      if (text === undefined) return;
+      this.#transport.write(text);
+    }
+    this.#transport.waits?.();
+  }
+
+  /** The client has handled `h` stanzas; throws the stream error of XEP-0198 §6. */
+  acknowledged(h: number): void {
+    const archiveId = this.management?.acknowledge(h);
     if (archiveId !== undefined) this.#taken(this.account, archiveId);
   }
 
-  close(error?: StreamError): void {
-    this.#transport.close(error);
+  /** The request for acknowledgement that is due behind what was written, if one is; it is not due again then. */
+  request(): string {
+    if (!this.management?.isDue) return "";
+    this.management.asked();
+    return request;
+  }
+
+  /** Asks for acknowledgement now. */
+  ask(): void {
+    this.management?.asked();
+    this.say(request);
+  }
+
+  /** What the client has not acknowledged. The session is over: nothing is sent to it, or kept for it, any more. */
+  leave(): readonly Unacknowledged[] {
+    this.release();
+    const left = this.management?.queue ?? [];
+    this.management = undefined;
+    this.#transport = over;
+    return left;
+  }
+
+  #pass(text: string, archiveId: string | undefined): void {
+    if (this.management) {
+      this.management.add(text, archiveId);
+      this.drained();
+      if (this.management.overflows()) setImmediate(() => this.close(new StreamError(...tooMany)));
+      return;
+    }
+    if (!this.#transport.isOpen) return;
+    this.#transport.write(text);
+    if (archiveId !== undefined) this.#taken(this.account, archiveId);
   }
 }

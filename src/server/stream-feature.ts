@@ -43,6 +43,8 @@ export interface NegotiatedStream {
    * `StanzaError` where there can be no more, `StreamError` where the account is gone meanwhile.
    */
   bind(jid: Jid, reply: (session: Session) => void): Promise<void>;
+  /** Goes on with a session that was claimed from `Hibernation`; the client knows it already. */
+  resume(session: Session): void;
 }
 
 /** Makes a feature for one stream. */
@@ -51,5 +53,5 @@ export type Negotiates = (stream: NegotiatedStream) => StreamFeature;
 /** What may be said on a bound stream beside stanzas, such as acknowledgements; one for all streams. */
 export interface BoundFeature {
   readonly xmlns: string;
-  receive(element: Element, session: Session): Done;
+  receive(element: Element, session: Session, stream: NegotiatedStream): Done;
 }

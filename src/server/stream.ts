@@ -31,12 +31,16 @@ export interface StreamHandler {
   received(element: Element, bytes: number): Done;
   /** The handshake of `secure` is over. */
   secured?(): void;
-  /** What is said last where the stream ends in order. */
+  /** What is to be said behind all that goes out in one turn; asked only where something does. */
+  trailer?(): string;
+  /** The peer has read what was written, and more may be. */
+  drained?(): void;
+  /** What is said last, before an error and the end. */
   lastWords?(): string;
   /** What the peer still says after our end: its own last words, and its end (§4.4). Without it, nobody listens. */
   farewell?(event: ParserEvent): void;
-  /** Nothing can be sent any more. */
-  detached(): void;
+  /** Nothing can be sent any more. `unfinished`: neither side meant it to end, other than the connection (XEP-0198 §7). */
+  detached(unfinished: boolean): void;
   /** After `detached`: what had been received is handled. */
   ended(): void;
   /** After `ended`: the socket is closed too. */
@@ -46,6 +50,8 @@ export interface StreamHandler {
 type State = "open" | "closing" | "gone";
 
 const nothing: readonly ParserEvent[] = [];
+/** The end of a peer that did not say so. */
+const cutOff: ParserEvent = { kind: "close" };
 
 export class XmppStream implements Transport, WireEnd {
   readonly #wire: Wire;
@@ -80,6 +86,11 @@ export class XmppStream implements Transport, WireEnd {
   /** Whether anything can still be sent. */
   get isOpen(): boolean {
     return this.#state === "open";
+  }
+
+  /** Whether so much waits for the peer that nothing is read from it. */
+  get isFull(): boolean {
+    return this.#clogged;
   }
 
   /** TLS, where the stream is under it. */
@@ -137,7 +148,8 @@ export class XmppStream implements Transport, WireEnd {
     this.#wire.secure(wrap, limits);
   }
 
-  close(error?: StreamError): void {
+  /** `unfinished`: what the stream is for may be taken up again on another one. */
+  close(error?: StreamError, unfinished = false): void {
     if (this.#state !== "open") return;
     this.#fault ??= error;
     const { isReady } = this.#wire;
@@ -154,7 +166,7 @@ export class XmppStream implements Transport, WireEnd {
     } else {
       this.#wire.destroy();
     }
-    this.#handler.detached();
+    this.#handler.detached(unfinished);
     for (const event of unread) this.#handler.farewell?.(event);
     this.#conclude();
   }
@@ -184,8 +196,10 @@ export class XmppStream implements Transport, WireEnd {
     const wire = this.#wire;
     if (this.#state === "open" && (this.#overflown || wire.waiting > maxQueued)) {
       this.#overflown = false;
-      return this.close(new StreamError("policy-violation", "What is sent here is not read"));
+      return this.close(new StreamError("policy-violation", "What is sent here is not read"), true);
     }
+    const trailer = this.#state === "open" ? this.#handler.trailer?.() : undefined;
+    if (trailer) parts.push(trailer);
     wire.send(parts);
     if (wire.waiting > pauseAbove) this.#clog();
   }
@@ -193,11 +207,13 @@ export class XmppStream implements Transport, WireEnd {
   #sayGoodbye(error: StreamError | undefined): void {
     // §4.9.1.2: an error comes after a header, even where it is about the very first bytes.
     if (error && !this.#headed) this.open(this.#handler.header());
+    const words = this.#handler.lastWords?.();
+    if (words && this.#headed) this.write(words);
     if (error) {
       this.send(error.toElement());
       this.#log.debug({ condition: error.condition, address: this.#wire.address }, "stream error");
     }
-    if (this.#headed) this.write(`${this.#handler.lastWords?.() ?? ""}${this.#wire.footer}`);
+    if (this.#headed) this.write(this.#wire.footer);
   }
 
   arrived(): void {
@@ -236,7 +252,7 @@ export class XmppStream implements Transport, WireEnd {
       case "open":
         return this.#handler.opened(event.header);
       case "close":
-        return this.close();
+        return this.close(undefined, event === cutOff);
       case "error":
         return this.close(event.error);
     }
@@ -288,13 +304,14 @@ export class XmppStream implements Transport, WireEnd {
 
   drained(): void {
     this.#clogged = false;
+    this.#handler.drained?.();
     if (!this.#busy) this.#goOn();
   }
 
   /** The peer will send no more; what it sent comes first. */
   finished(): void {
-    if (this.#queue.length === 0) return this.close();
-    this.#queue = [...this.#queue.slice(this.#next), { kind: "close" }];
+    if (this.#queue.length === 0) return this.close(undefined, true);
+    this.#queue = [...this.#queue.slice(this.#next), cutOff];
     this.#next = 0;
   }
 
@@ -311,7 +328,7 @@ export class XmppStream implements Transport, WireEnd {
     const wasOpen = this.#state === "open";
     this.#state = "gone";
     this.#out = [];
-    if (wasOpen) this.#handler.detached();
+    if (wasOpen) this.#handler.detached(true);
     this.drained();
   }
 }

@@ -259,6 +259,31 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
       { account: text().notNull(), id: text().notNull(), length: int().notNull(), stanza: text().notNull() },
       (t) => [primaryKey({ columns: [t.account, t.id] })],
     ),
+    /** XEP-0198 §5: sessions that may be resumed. `id` is the SM-ID; what `state` says is the server's own. */
+    hibernatedSessions: table(
+      "hibernated_sessions",
+      {
+        id: text().primaryKey(),
+        account: text().notNull(),
+        jid: text().notNull(),
+        expiresAt: time().notNull(),
+        state: json<object>().notNull(),
+      },
+      (t) => [index("hibernated_sessions_account").on(t.account)],
+    ),
+    /** What their clients have not acknowledged, in order. */
+    hibernatedStanzas: table(
+      "hibernated_stanzas",
+      {
+        session: text().notNull(),
+        position: int().notNull(),
+        /** Of a message that is in the archive too. */
+        archiveId: text(),
+        at: time().notNull(),
+        stanza: text().notNull(),
+      },
+      (t) => [primaryKey({ columns: [t.session, t.position] })],
+    ),
     /** Whom an account follows: the node of another account, here or elsewhere, that its bare address subscribes to. */
     follows: table(
       "follows",

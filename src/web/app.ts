@@ -7,8 +7,9 @@ import type { Posts } from "../domain/posts.ts";
 import type { Uploads } from "../domain/uploads.ts";
 import type { Logger } from "../log.ts";
 import { StanzaError } from "../xmpp/errors.ts";
-import { feedFormats } from "./addresses.ts";
+import { boshPath, feedFormats } from "./addresses.ts";
 import { Assets } from "./assets.ts";
+import { boshRoute, type BoshRoute } from "./bosh.ts";
 import { feeds as createFeeds } from "./feeds.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { Listings } from "./listings.ts";
@@ -45,9 +46,10 @@ export interface AppOptions {
   readonly posts: Posts;
   readonly uploads: Uploads;
   readonly log: Logger;
+  readonly bosh?: BoshRoute;
 }
 
-export function createApp({ config, accounts, posts, uploads, log }: AppOptions): Hono {
+export function createApp({ config, accounts, posts, uploads, log, bosh }: AppOptions): Hono {
   const assets = new Assets();
   const site = {
     name: config.domain,
@@ -90,6 +92,10 @@ export function createApp({ config, accounts, posts, uploads, log }: AppOptions)
   app.get(`${person}/avatar.svg`, pages.avatar);
   app.get(`${person}/:post`, pages.permalink);
 
+  if (bosh) {
+    const { limit, post, preflight } = boshRoute(bosh);
+    app.post(boshPath, limit, post).options(boshPath, preflight);
+  }
   app.get("/static/*", (c) => assets.serve(c));
   app.get("/favicon.ico", (c) => assets.serveNamed(c, "favicon.ico"));
   app.get("/robots.txt", (c) => c.text("User-agent: *\nDisallow:\n"));

@@ -1,9 +1,20 @@
 /** XEP-0203: Delayed Delivery. */
 import { formatDateTime } from "./datetime.ts";
 import { NS } from "./ns.ts";
-import { xml, type Element } from "./xml.ts";
+import { serialize, xml, type Element } from "./xml.ts";
 
 /** `<delay/>`: `from` is the address of who held the stanza back, `stamp` when it was sent. */
 export function delayElement(from: string, stamp: Date): Element {
   return xml("delay", { xmlns: NS.delay, from, stamp: formatDateTime(stamp) });
+}
+
+const known = `"${NS.delay}"`;
+
+/** A serialised stanza that is delivered late; an iq, or what tells already when it was sent, stays as it is. */
+export function delayedText(text: string, from: string, stamp: Date): string {
+  if (text.startsWith("<iq") || text.includes(known)) return text;
+  const delay = serialize(delayElement(from, stamp));
+  const end = text.lastIndexOf("</");
+  if (!text.endsWith("/>")) return text.slice(0, end) + delay + text.slice(end);
+  return `${text.slice(0, -2)}>${delay}</${text.slice(1, text.search(/[\s/]/))}>`;
 }

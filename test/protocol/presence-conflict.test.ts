@@ -34,7 +34,7 @@ class Stream {
     this.#stage = stage;
     this.session = new Session(
       parseJid(full)!,
-      { write: () => undefined, close: () => undefined },
+      { isOpen: true, isFull: false, write: () => undefined, close: () => undefined },
       "127.0.0.1",
     );
     stage.node.sessions.add(this.session);

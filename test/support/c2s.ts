@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { Events } from "../../src/events.ts";
 import { listenC2s, type C2s, type C2sOptions } from "../../src/server/c2s.ts";
 import type { ServerEvents } from "../../src/server/events.ts";
+import { Hibernation } from "../../src/server/hibernation.ts";
 import { get, set } from "../../src/server/module.ts";
 import { Registry } from "../../src/server/registry.ts";
 import { Router } from "../../src/server/router.ts";
@@ -86,16 +87,22 @@ export class Ports {
     );
     const { sessions, events, tls } = this;
     const accountExists = async (local: string) => this.accounts.has(local);
+    const router = new Router({ domain, sessions, registry, log, accountExists });
+    const route = (stanza: Element) => router.route(stanza);
     this.c2s = await listenC2s({
+      hibernation: new Hibernation({ sessions, events, log, seconds: 600, route }),
       domain,
       host: "127.0.0.1",
       port: 0,
       directTlsPort: 0,
       tls,
       requireTls: true,
-      authenticator: { credentials: (local, hash) => this.#credentials(local, hash) },
+      authenticator: {
+        credentials: (local, hash) => this.#credentials(local, hash),
+        admits: accountExists,
+      },
       sessions,
-      router: new Router({ domain, sessions, registry, log, accountExists }),
+      router,
       events,
       log,
       ...options,
@@ -161,7 +168,7 @@ export class Ports {
     const known = this.accounts.has(local);
     const salt = Buffer.from(`${local}: sixteen bytes`.padEnd(16).slice(0, 16));
     const credentials = await deriveCredentials(known ? password : "nobody's", hash, salt, iterations);
-    return { credentials, known };
+    return { credentials, hash, known };
   }
 }
 

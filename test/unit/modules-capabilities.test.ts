@@ -55,7 +55,11 @@ class Bench {
 }
 
 const sessionOf = (full: string): Session =>
-  new Session(jid(full), { write: () => undefined, close: () => undefined }, "127.0.0.1");
+  new Session(
+    jid(full),
+    { isOpen: true, isFull: false, write: () => undefined, close: () => undefined },
+    "127.0.0.1",
+  );
 
 describe("a resource of another server", () => {
   test("is asked from the account that hears it, under the node that it names", async () => {

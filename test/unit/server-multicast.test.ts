@@ -19,7 +19,13 @@ function house(jids: readonly Jid[]): { router: Router; sent: Map<string, string
   for (const jid of jids) {
     const texts: string[] = [];
     sent.set(jid.full, texts);
-    sessions.add(new Session(jid, { write: (text) => void texts.push(text), close() {} }, "127.0.0.1"));
+    sessions.add(
+      new Session(
+        jid,
+        { isOpen: true, isFull: false, write: (text) => void texts.push(text), close() {} },
+        "127.0.0.1",
+      ),
+    );
   }
   const options = { domain: "pipit.test", sessions, registry: new Registry(), log: createLogger("silent") };
   return { router: new Router({ ...options, accountExists: async () => true }), sent };

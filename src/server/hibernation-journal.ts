@@ -1,0 +1,181 @@
+/** Keeps resting sessions on disk, behind what happens to them: all that is new in a turn is one transaction. */
+import type { Events } from "../events.ts";
+import type { Logger } from "../log.ts";
+import { serialize } from "../xmpp/xml.ts";
+import type { ServerEvents } from "./events.ts";
+import type { Session } from "./session.ts";
+import type { ManagementSnapshot, Unacknowledged } from "./stream-management-state.ts";
+
+/** A session as it is kept, without its stanzas. */
+export interface HibernatedState {
+  readonly remoteAddress: string;
+  readonly presence?: string;
+  readonly priority: number;
+  readonly interested: boolean;
+  readonly carbons: boolean;
+  readonly management: ManagementSnapshot;
+  /** What modules keep beside it. */
+  readonly modules: Record<string, unknown>;
+}
+
+export interface HibernatedSession {
+  /** The SM-ID. */
+  readonly id: string;
+  readonly account: string;
+  readonly jid: string;
+  readonly expiresAt: Date;
+  readonly state: HibernatedState;
+}
+
+export interface HibernatedStanza {
+  readonly session: string;
+  /** In the queue of the session. */
+  readonly position: number;
+  readonly archiveId: string | null;
+  readonly at: Date;
+  readonly stanza: string;
+}
+
+export interface HibernatedRow extends HibernatedSession {
+  readonly queue: readonly HibernatedStanza[];
+}
+
+/** Where it is kept: `src/store/hibernated.ts`. */
+export interface HibernatedStore {
+  /** In one transaction: forgets, takes in or replaces, appends. */
+  write(
+    forgotten: readonly string[],
+    sessions: readonly HibernatedSession[],
+    stanzas: readonly HibernatedStanza[],
+  ): Promise<void>;
+  /** All of them, those that end first in front. */
+  all(): Promise<HibernatedRow[]>;
+}
+
+export interface JournalOptions {
+  readonly store?: HibernatedStore;
+  readonly events: Events<ServerEvents>;
+  readonly log: Logger;
+}
+
+interface Entry {
+  readonly id: string;
+  readonly expiresAt: Date;
+  /** How many stanzas of the queue are on disk; `undefined` where not even the session is. */
+  written: number | undefined;
+}
+
+export class HibernationJournal {
+  readonly #options: JournalOptions;
+  readonly #entries = new Map<Session, Entry>();
+  readonly #changed = new Set<Session>();
+  #forgotten: string[] = [];
+  /** The write that was begun last, and the one that takes in what changes now. */
+  #last: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+  }
+
+  /** Keeps the session as it is now. */
+  save(session: Session, until: number): void {
+    if (!this.#options.store || this.#entries.has(session)) return this.append(session);
+    const id = session.management!.id!;
+    this.#entries.set(session, { id, expiresAt: new Date(until), written: undefined });
+    this.append(session);
+  }
+
+  /** The session is as it was loaded. */
+  adopt(session: Session, until: number): void {
+    const { id, queue } = session.management!;
+    this.#entries.set(session, { id: id!, expiresAt: new Date(until), written: queue.length });
+  }
+
+  /** The queue of the session has grown. */
+  append(session: Session): void {
+    if (!this.#entries.has(session)) return;
+    this.#changed.add(session);
+    void this.#soon();
+  }
+
+  /** Resolves once nothing of the session is on disk. */
+  async forget(session: Session): Promise<void> {
+    const entry = this.#entries.get(session);
+    if (!entry) return;
+    this.#entries.delete(session);
+    this.#changed.delete(session);
+    this.#forgotten.push(entry.id);
+    await this.#soon();
+  }
+
+  async load(): Promise<HibernatedRow[]> {
+    return (await this.#options.store?.all()) ?? [];
+  }
+
+  /** Resolves once all is on disk. */
+  async close(): Promise<void> {
+    await this.#last;
+  }
+
+  /** One write after the other; each begins in a later turn, so that all of this one goes together. */
+  #soon(): Promise<void> {
+    return (this.#next ??= this.#last =
+      this.#last
+        .then(() => new Promise((resolve) => setImmediate(resolve)))
+        .then(() => {
+          this.#next = undefined;
+          return this.#write();
+        }));
+  }
+
+  async #write(): Promise<void> {
+    const changed = [...this.#changed];
+    const forgotten = this.#forgotten;
+    this.#changed.clear();
+    this.#forgotten = [];
+    try {
+      await this.#writeOnly(changed, forgotten);
+    } catch (error) {
+      this.#options.log.error({ err: error }, "sessions that rest could not be written");
+      for (const session of changed) if (this.#entries.has(session)) this.#changed.add(session);
+      this.#forgotten.push(...forgotten);
+    }
+  }
+
+  async #writeOnly(changed: readonly Session[], forgotten: readonly string[]): Promise<void> {
+    const sessions: HibernatedSession[] = [];
+    const stanzas: HibernatedStanza[] = [];
+    const written: (() => void)[] = [];
+    for (const session of changed) {
+      const entry = this.#entries.get(session)!;
+      const { queue } = session.management!;
+      if (entry.written === undefined) sessions.push(this.#row(session, entry));
+      for (let position = entry.written ?? 0; position < queue.length; position += 1)
+        stanzas.push(stanzaRow(entry.id, position, queue[position]!));
+      const upTo = queue.length;
+      written.push(() => (entry.written = upTo));
+    }
+    await this.#options.store?.write(forgotten, sessions, stanzas);
+    for (const done of written) done();
+  }
+
+  #row(session: Session, { id, expiresAt }: Entry): HibernatedSession {
+    const { available, interested, carbons, remoteAddress } = session;
+    const modules: Record<string, unknown> = {};
+    this.#options.events.emit("session.saved", { session, state: modules });
+    const state: HibernatedState = {
+      ...{ remoteAddress, interested, carbons, modules },
+      ...(available && { presence: serialize(available.stanza) }),
+      priority: available?.priority ?? 0,
+      management: session.management!.snapshot(id),
+    };
+    return { id, account: session.account, jid: session.jid.full, expiresAt, state };
+  }
+}
+
+const stanzaRow = (session: string, position: number, { text, archiveId, at }: Unacknowledged) => ({
+  ...{ session, position, stanza: text },
+  archiveId: archiveId ?? null,
+  at: new Date(at),
+});

@@ -1,0 +1,133 @@
+/** RFC 7395: XMPP over WebSocket. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test, type TestContext } from "node:test";
+import { WebSocket } from "ws";
+import { attr, child, children, childText, namespaceOf } from "../../src/xmpp/xml.ts";
+import { cast } from "../support/cast.ts";
+import { WebSocketClient } from "../support/websocket.ts";
+
+const framing = "urn:ietf:params:xml:ns:xmpp-framing";
+const streams = "http://etherx.jabber.org/streams";
+const sasl = "urn:ietf:params:xml:ns:xmpp-sasl";
+
+const stageFor = (t: TestContext) => cast(t, { juliet: {}, romeo: {} });
+
+test("the header is <open/>, and what follows stands alone (§3.3.3, §3.4)", async (t) => {
+  await using stage = await stageFor(t);
+  const client = await new WebSocketClient(stage).connected();
+  assert.equal(client.socket.protocol, "xmpp");
+  client.opens();
+  const open = await client.next();
+  assert.equal(namespaceOf(open), framing);
+  assert.equal(open.name, "open");
+  assert.equal(attr(open, "from"), stage.domain);
+  assert.equal(attr(open, "version"), "1.0");
+  assert.match(attr(open, "id") ?? "", /.{12}/);
+  const features = await client.next();
+  assert.equal(namespaceOf(features), streams);
+  assert.equal(features.name, "features");
+  // §3.9: TLS is below the WebSocket or nowhere.
+  assert.equal(child(features, "starttls", "urn:ietf:params:xml:ns:xmpp-tls"), undefined);
+  const mechanisms = child(features, "mechanisms", sasl);
+  assert.ok(mechanisms);
+  // Nothing here can bind to a channel that somebody else has in hand.
+  const names = children(mechanisms).map((one) => one.getText());
+  assert.ok(names.includes("SCRAM-SHA-256") && !names.some((name) => name.endsWith("-PLUS")), names.join());
+  client.sends(`<close xmlns="${framing}"/>`);
+  const close = await client.next();
+  assert.equal(`${namespaceOf(close)} ${close.name}`, `${framing} close`);
+  assert.equal(await client.closed(), 1000);
+});
+
+test("who is on a WebSocket and who is on TCP write to each other", async (t) => {
+  await using stage = await stageFor(t);
+  const { romeo } = stage.actors;
+  const client = await new WebSocketClient(stage).connected();
+  const jid = await client.logsIn("juliet", "juliet's secret", "browser");
+  assert.equal(jid, `juliet@${stage.domain}/browser`);
+  client.sends(
+    `<message xmlns="jabber:client" to="${romeo.full}" type="chat"><body>Ay me! ☂</body></message>`,
+  );
+  await romeo.receives(`<message from="${jid}" type="chat"><body>Ay me! ☂</body></message>`);
+  romeo.sends(`<message to="${jid}" type="chat"><body>O, speak again</body></message>`);
+  const message = await client.next();
+  assert.equal(namespaceOf(message), "jabber:client");
+  assert.equal(attr(message, "from"), romeo.full);
+  assert.equal(childText(message, "body"), "O, speak again");
+  client.sends(`<close xmlns="${framing}"/>`);
+  await client.closed();
+});
+
+const begun = `<open xmlns="${framing}" to="pipit.test" version="1.0"/>`;
+const refused: readonly (readonly [string, readonly (string | Buffer)[], string])[] = [
+  ["another domain", [`<open xmlns="${framing}" to="elsewhere.test" version="1.0"/>`], "host-unknown"],
+  ["no domain", [`<open xmlns="${framing}" version="1.0"/>`], "improper-addressing"],
+  [
+    "a header of TCP",
+    [`<stream:stream xmlns="jabber:client" xmlns:stream="${streams}"/>`],
+    "invalid-namespace",
+  ],
+  ["no header first", [`<auth xmlns="${sasl}" mechanism="PLAIN"/>`], "invalid-namespace"],
+  ["white space first (§3.3.3)", [begun, ` <presence xmlns="jabber:client"/>`], "bad-format"],
+  ["a declaration first", [`<?xml version="1.0"?>${begun}`], "restricted-xml"],
+  ["two elements at once", [begun, `<a xmlns="b"/><a xmlns="b"/>`], "not-well-formed"],
+  ["half an element", [begun, `<a xmlns="b">`], "not-well-formed"],
+  ["a stanza of no namespace", [begun, `<presence/>`], "invalid-namespace"],
+  ["a stanza before its time", [begun, `<presence xmlns="jabber:client"/>`], "not-authorized"],
+  ["a comment", [begun, `<a xmlns="b"><!-- c --></a>`], "restricted-xml"],
+  ["bytes", [begun, Buffer.from(`<presence xmlns="jabber:client"/>`)], "bad-format"],
+  ["more than strangers may say", [begun, `<a xmlns="b">${"c".repeat(20_000)}</a>`], "policy-violation"],
+];
+
+test("what is no message of RFC 7395 ends the stream, with the reason", async (t) => {
+  await using stage = await stageFor(t);
+  for (const [what, frames, condition] of refused) {
+    await t.test(what, async () => {
+      const client = await new WebSocketClient(stage).connected();
+      for (const frame of frames) client.socket.send(frame);
+      let error = await client.next();
+      while (error.name !== "error") error = await client.next();
+      assert.equal(namespaceOf(error), streams);
+      assert.ok(child(error, condition, "urn:ietf:params:xml:ns:xmpp-streams"), error.toString());
+      // §3.5: the end is told too, and then the WebSocket is closed once the client has said its own.
+      assert.equal((await client.next()).name, "close");
+      client.sends(`<close xmlns="${framing}"/>`);
+      assert.equal(await client.closed(), 1000);
+    });
+  }
+});
+
+test("a handshake without the subprotocol is refused (§3.1), and so is one elsewhere", async (t) => {
+  await using stage = await stageFor(t);
+  const base = stage.web.replace("http", "ws");
+  for (const [url, protocols, status] of [
+    [`${base}/xmpp-websocket`, [], 400],
+    [`${base}/xmpp-websocket`, ["chat"], 400],
+    [`${base}/elsewhere`, ["xmpp"], 404],
+  ] as const) {
+    const socket = new WebSocket(url, [...protocols]);
+    const [, response] = (await once(socket, "unexpected-response")) as [unknown, { statusCode: number }];
+    assert.equal(response.statusCode, status);
+  }
+});
+
+test("where others could read along, nobody may speak here", async (t) => {
+  await using stage = await stageFor(t);
+  // The node's url is http:, and a proxy says that the client is far away.
+  const socket = new WebSocket(`${stage.web.replace("http", "ws")}/xmpp-websocket`, ["xmpp"], {
+    headers: { "X-Forwarded-For": "192.0.2.7" },
+  });
+  const [, response] = (await once(socket, "unexpected-response")) as [unknown, { statusCode: number }];
+  assert.equal(response.statusCode, 403);
+});
+
+test("behind a proxy each client has its own limits", async (t) => {
+  await using stage = await cast(t, { juliet: {} }, { config: { url: "https://pipit.test" } });
+  const headers = { "X-Forwarded-For": "198.51.100.9, 192.0.2.7", "X-Forwarded-Proto": "https" };
+  const client = await new WebSocketClient(stage, headers).connected();
+  const jid = await client.logsIn("juliet", "juliet's secret", "browser");
+  const [session] = [...stage.node.sessions].filter((one) => one.jid.full === jid);
+  assert.equal(session?.remoteAddress, "192.0.2.7");
+  client.socket.terminate();
+});
