@@ -3,7 +3,7 @@ export interface Xep {
   readonly title: string;
   /** The version that was read when it was implemented; a module may say another. */
   readonly version: string;
-  readonly maturity: "Final" | "Stable" | "Active" | "Proposed" | "Experimental" | "Deferred";
+  readonly maturity: "Final" | "Stable" | "Active" | "Proposed" | "Experimental" | "Deferred" | "Deprecated";
   /** What is left out, or where alone it works. */
   readonly note?: string;
 }
@@ -13,6 +13,8 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0012": { title: "Last Activity", version: "2.0", maturity: "Final" },
   "0030": { title: "Service Discovery", version: "2.5.0", maturity: "Final" },
   "0050": { title: "Ad-Hoc Commands", version: "1.3.0", maturity: "Stable", note: "in English" },
+  "0048": { title: "Bookmarks", version: "1.2", maturity: "Deprecated" },
+  "0049": { title: "Private XML Storage", version: "1.2", maturity: "Active" },
   "0054": { title: "vcard-temp", version: "1.3.0", maturity: "Active" },
   "0059": { title: "Result Set Management", version: "1.0", maturity: "Stable" },
   "0060": {
@@ -75,6 +77,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0363": { title: "HTTP File Upload", version: "1.2.0", maturity: "Stable" },
   "0368": { title: "SRV records for XMPP over TLS", version: "1.1.0", maturity: "Stable" },
   "0377": { title: "Spam and Abuse Reporting", version: "0.4.1", maturity: "Proposed" },
+  "0402": { title: "PEP Native Bookmarks", version: "1.2.0", maturity: "Stable" },
   "0424": {
     title: "Message Retraction",
     version: "0.4.2",

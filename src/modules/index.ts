@@ -1,6 +1,7 @@
 /** The modules of Pipit, in the order in which their stage handlers run. */
 import accountSessions from "./account-sessions.ts";
 import blocking from "./blocking.ts";
+import bookmarks from "./bookmarks.ts";
 import caps from "./caps.ts";
 import commands from "./commands.ts";
 import components from "./components.ts";
@@ -15,6 +16,7 @@ import offline from "./offline.ts";
 import pep from "./pep.ts";
 import ping from "./ping.ts";
 import presence from "./presence.ts";
+import privateStorage from "./private-storage.ts";
 import probes from "./probes.ts";
 import remotePresence from "./remote-presence.ts";
 import reports from "./reports.ts";
@@ -47,6 +49,8 @@ export const modules: readonly PipitModule[] = [
   version,
   time,
   vcard,
+  bookmarks,
+  privateStorage,
   microblog,
   commands,
   components,
