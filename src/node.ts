@@ -47,7 +47,7 @@ import { execute } from "./verbs.ts";
 import { createApp } from "./web/app.ts";
 import { clientsOf } from "./web/client-address.ts";
 import { webSocketPath } from "./web/addresses.ts";
-import { listenHttp } from "./web/listener.ts";
+import { listenHttp, type HttpListener } from "./web/listener.ts";
 
 /** How long listeners to events may still work once the node is told to stop, in milliseconds. */
 const grace = 2_000;
@@ -218,15 +218,17 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
         log,
       }),
     );
-    closers.push(() => c2s.close());
+    let web: HttpListener | undefined;
+    // A WebSocket is the last to know of HTTP that its stream has ended.
+    closers.push(() => c2s.close().finally(() => web?.close()));
     const { require_tls: requireTls } = config.c2s;
-    const web = { accept: c2s.accept, client: clientsOf(config), requireTls, log };
-    const upgrades = new Map([[webSocketPath, webSockets(web)]]);
-    const sessions = new Bosh({ domain: config.domain, ...web });
-    const bosh = { answer: sessions.request.bind(sessions), maxBody: maxBoshRequest, ...web };
+    const clients = { accept: c2s.accept, client: clientsOf(config), requireTls, log };
+    const upgrades = new Map([[webSocketPath, webSockets(clients)]]);
+    const sessions = new Bosh({ domain: config.domain, ...clients });
+    const bosh = { answer: sessions.request.bind(sessions), maxBody: maxBoshRequest, ...clients };
     const app = createApp({ ...node, bosh });
     const http = await explainListening(listen, () => listenHttp(app, listen.http, listen.host, upgrades));
-    closers.push(() => http.close());
+    web = http;
     const control = await listenForCommands(config.data, (command) => execute(node, command), log);
     closers.push(() => control.close());
     return {

@@ -207,7 +207,7 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
 
   secure(alpn?: readonly string[], lastWord?: Element): void {
     const { tls } = this.context;
-    this.transport.secure?.((socket) => tls.wrap(socket, alpn), limitsBeforeAuthentication, lastWord);
+    this.transport.secure((socket) => tls.wrap(socket, alpn), limitsBeforeAuthentication, lastWord);
   }
 
   authenticated({ account, mechanism }: Authenticated): void {
@@ -247,9 +247,8 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
   }
 
   /** Whether the account was not removed since it authenticated; from `Sessions` on, whoever removes it finds it. */
-  async #stillKnown({ local }: Jid): Promise<boolean> {
-    const { known } = await this.context.authenticator.credentials(local, "SHA-256");
-    return known;
+  #stillKnown({ local }: Jid): Promise<boolean> {
+    return this.context.authenticator.admits(local);
   }
 
   #beside(element: Element, session: Session): Done {

@@ -17,8 +17,10 @@ export interface ClientTransport extends Transport {
   restart(limits: ParserLimits): void;
   /** Holds from the next bytes on. */
   set limits(limits: ParserLimits);
-  /** Goes on under TLS after a last word in the clear (RFC 6120 §5.4.3.3); absent where that cannot be. */
-  secure?(wrap: (socket: Socket) => SecureChannel, limits: ParserLimits, lastWord?: Element): void;
+  /** Whether TLS can be begun on it. */
+  readonly canSecure: boolean;
+  /** Goes on under TLS after a last word in the clear (RFC 6120 §5.4.3.3). */
+  secure(wrap: (socket: Socket) => SecureChannel, limits: ParserLimits, lastWord?: Element): void;
   /** For how long nothing came, in milliseconds; to be asked now and then. */
   quietFor(now: number): number;
   /** Ends the connection, whatever is under way. */

@@ -9,14 +9,13 @@ export const startTls: Negotiates = (stream) => ({
   xmlns: NS.tls,
 
   advertise() {
-    if (stream.transport.channel || !stream.transport.secure) return [];
-    return [startTlsFeature(stream.context.requireTls)];
+    return stream.transport.canSecure ? [startTlsFeature(stream.context.requireTls)] : [];
   },
 
   receive(element) {
     if (element.name !== "starttls") throw new StreamError("unsupported-stanza-type");
-    if (!stream.transport.channel) return stream.secure(undefined, xml("proceed", { xmlns: NS.tls }));
-    // §5.4.2.2: there is TLS already; the failure ends the stream.
+    if (stream.transport.canSecure) return stream.secure(undefined, xml("proceed", { xmlns: NS.tls }));
+    // §5.4.2.2: there is TLS already, or there can be none; the failure ends the stream.
     stream.transport.send(xml("failure", { xmlns: NS.tls }));
     stream.transport.close();
   },

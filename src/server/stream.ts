@@ -98,6 +98,11 @@ export class XmppStream implements Transport, WireEnd {
     return this.#wire.channel;
   }
 
+  /** Whether TLS can be begun, which it can once, and not everywhere. */
+  get canSecure(): boolean {
+    return this.#wire.secure !== undefined && this.#wire.channel === undefined;
+  }
+
   /** What ended the stream other than in order, where something did. */
   get fault(): Error | undefined {
     return this.#fault;
