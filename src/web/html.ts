@@ -2,6 +2,7 @@
  * Rewriting of the bodies of posts for pages and feeds. The domain cleaned and wrote them (`microblog-html.ts`), so
  * tags are lower-case, properly nested, and every `<` and `>` belongs to one.
  */
+import { previewWidths } from "../domain/upload-files.ts";
 import { escapeAttribute, escapeText } from "../xmpp/xml.ts";
 
 const token = /<(\/?)([a-z][a-z0-9]*)([^>]*)>|([^<]+)/g;
@@ -160,6 +161,9 @@ function adapter(html: string, headings: number, base: string) {
 
 function picture(tag: string, base: string, inLink: boolean): string {
   const source = /(?<= src=")[^"]*/.exec(tag)?.[0];
+  // Our uploads in a size for pages; the link alone is the whole file, and tells where it was taken.
+  if (source?.startsWith(`${base}/upload/`) && !source.includes("?"))
+    return tag.replace(source, () => `${source}?w=${previewWidths.at(-1)}`);
   if (source?.startsWith(`${base}/`)) return tag;
   const words = `[${/(?<= alt=")[^"]+/.exec(tag)?.[0] ?? "Picture"}]`;
   return inLink || source === undefined

@@ -4,13 +4,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { ConfigInput } from "../../src/config.ts";
 import { spawnNode, type NodeProcess } from "../support/node.ts";
 
 export const password = "correct horse";
 
 /** The node as people run it, with ana and ben. */
-export async function house(t: TestContext): Promise<NodeProcess> {
-  const node = await spawnNode(t);
+export async function house(t: TestContext, settings: ConfigInput = {}): Promise<NodeProcess> {
+  const node = await spawnNode(t, settings);
   for (const name of ["ana", "ben"]) {
     const added = await node.pipit(["account", "add", `${name}@${node.domain}`, "--password", password]);
     assert.equal(added.code, 0, added.stderr);

@@ -1,9 +1,11 @@
-/** slixmpp: two people chat, post, correct, retract, and follow each other's PEP. */
+/** slixmpp: two people chat, post, correct, retract, follow each other's PEP, and send files. */
 import assert from "node:assert";
+import { readFile, writeFile } from "node:fs/promises";
 import { test, type TestContext } from "node:test";
 import { join } from "node:path";
 import type { NodeProcess } from "../support/node.ts";
-import { assertPublished, fetched, house, password } from "./house.ts";
+import { assertPublished, fetched, folderFor, house, password } from "./house.ts";
+import { freePorts } from "./peers/daemon.ts";
 import { befriend, SlixmppActor, type SlixmppOptions } from "./slixmpp.ts";
 import { missingPython } from "./software.ts";
 
@@ -131,3 +133,26 @@ test("a stranger follows by subscribing to the node", { skip }, async (t: TestCo
     /forbidden/,
   );
 });
+
+test(
+  "uploads a file, and another client downloads it",
+  { skip: skip || missingPython("aiohttp") },
+  async (t) => {
+    const [port = 0] = await freePorts("127.0.0.1", 1);
+    const node = await house(t, { url: `http://127.0.0.1:${port}`, listen: { http: port } });
+    const folder = await folderFor(t);
+    const [sent, got] = [join(folder, "très cool (1).jpg"), join(folder, "got")];
+    const body = Buffer.alloc(3_000_000, "0123456789");
+    await writeFile(sent, body);
+    await using ana = person(node, "ana");
+    await using ben = person(node, "ben");
+    await ana.hears("started");
+    await ben.hears("started");
+    const { link } = await ana.does("upload", { file: sent });
+    await ana.does("message", { to: ben.jid, id: "m1", body: link });
+    const heard = await ben.hears("message", (e) => e["id"] === "m1");
+    const { status, type } = await ben.does("download", { link: heard["body"], file: got });
+    assert.deepEqual([status, type], [200, "image/jpeg"]);
+    assert((await readFile(got)).equals(body));
+  },
+);

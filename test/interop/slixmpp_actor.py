@@ -74,6 +74,14 @@ class Actor(slixmpp.ClientXMPP):
     def pubsub_came(self, message):
         tell("pubsub", sender=str(message["from"]), node=message["pubsub_event"]["items"]["node"], xml=text_of(message))
 
+    async def upload_service(self):
+        # The plugin's own search hands coroutines to asyncio.wait, which Python 3.11 no longer takes.
+        for jid, _, _ in (await self["xep_0030"].get_items(jid=self.boundjid.host))["disco_items"]["items"]:
+            info = (await self["xep_0030"].get_info(jid=jid))["disco_info"]
+            if any(identity[:2] == ("store", "file") for identity in info["identities"]):
+                return slixmpp.JID(jid)
+        raise LookupError("no upload service")
+
     async def obey(self, command):
         do = command["do"]
         if do == "message":
@@ -97,6 +105,16 @@ class Actor(slixmpp.ClientXMPP):
             iq.xml.append(ElementTree.fromstring(command["payload"]))
             answer = await iq.send(timeout=REQUEST_SECONDS)
             return {"xml": text_of(answer)}
+        if do == "upload":
+            # Needs aiohttp, which no other command does.
+            self.register_plugin("xep_0363")
+            self["xep_0363"].upload_service = await self.upload_service()
+            return {"link": await self["xep_0363"].upload_file(Path(command["file"]))}
+        if do == "download":
+            from aiohttp import ClientSession
+            async with ClientSession() as session, session.get(command["link"]) as answer:
+                Path(command["file"]).write_bytes(await answer.read())
+                return {"status": answer.status, "type": answer.content_type}
         pubsub = self["xep_0060"]
         to, node = command.get("to"), command.get("node")
         if do == "publish":

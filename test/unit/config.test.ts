@@ -205,6 +205,19 @@ test("all problems are told at once", () => {
   assert.equal(problemsOf({ domain: 3, listen: { http: "x", x: 1 }, y: 2 }).length, 4);
 });
 
+test("numbers by environment are numbers, and what is none is refused", () => {
+  const file = written("");
+  const { upload } = loadConfig(file, { PIPIT_UPLOAD__QUOTA: "5000", PIPIT_UPLOAD__KEEP_DAYS: "7" });
+  assert.deepEqual([upload.quota, upload.keep_days], [5_000, 7]);
+  assert.equal(loadConfig(file, { PIPIT_UPLOAD__KEEP_DAYS: "false" }).upload.keep_days, false);
+  for (const quota of ["0", "1.5", "-1", "much"]) {
+    assert.throws(
+      () => loadConfig(file, { PIPIT_UPLOAD__QUOTA: quota }),
+      /^ConfigError: upload\.quota: must be/,
+    );
+  }
+});
+
 test("a variable that sets nothing is refused, those of Kubernetes are not", () => {
   const file = written("");
   assert.throws(

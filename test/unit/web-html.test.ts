@@ -75,10 +75,19 @@ describe("pictures", () => {
   });
 
   test("of our own are shown, and so are all in feeds", () => {
-    const own = '<p><img src="https://example.org/upload/a.jpg" alt="cup"></p>';
+    const own = '<p><img src="https://example.org/icon.png" alt="cup"></p>';
     assert.equal(onPage(own), own);
     assert.equal(inFeed(remote), remote);
     assert.match(onPage('<img src="https://example.org.evil.example/a.jpg" alt="cup">'), /^<a /);
+  });
+
+  test("that were uploaded here come in the size of a page, and whole in feeds", () => {
+    const uploaded = '<p><img src="/upload/x/a%20$&amp;.jpg" alt="cup"></p>';
+    const link = "https://example.org/upload/x/a%20$&amp;.jpg";
+    assert.equal(onPage(uploaded), `<p><img src="${link}?w=1280" alt="cup"></p>`);
+    assert.equal(inFeed(uploaded), `<p><img src="${link}" alt="cup"></p>`);
+    const chosen = `<img src="${link}?w=640" alt="cup">`;
+    assert.equal(onPage(chosen), chosen);
   });
 });
 
