@@ -43,6 +43,8 @@ const dnsServer = text.refine(isDnsServer, {
   error: "must be an IP address, with a port or without: 192.0.2.53, 127.0.0.1:5353, [::1]:5353",
 });
 
+const ipAddress = text.refine((value) => isIP(value) !== 0, { error: "must be an IP address" });
+
 const baseUrl = text.transform((value, context) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url.origin;
@@ -89,6 +91,11 @@ const settings = z.strictObject({
     .optional()
     .meta({ shown: "`https://<domain>`; `http://localhost:<port>` while the domain is `localhost`" })
     .describe("Public address of the web pages"),
+  addresses: list(ipAddress)
+    .default([])
+    .describe(
+      "Public IP addresses of this node; where given, clients may find it by the web alone (XEP-0487)",
+    ),
   listen: group({
     host: text
       .optional()

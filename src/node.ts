@@ -226,7 +226,8 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
     const upgrades = new Map([[webSocketPath, webSockets(clients)]]);
     const sessions = new Bosh({ domain: config.domain, ...clients });
     const bosh = { answer: sessions.request.bind(sessions), maxBody: maxBoshRequest, ...clients };
-    const app = createApp({ ...node, bosh });
+    const tlsPorts = { c2sTls: c2s.directTlsPort, s2sTls: s2s?.directTlsPort };
+    const app = createApp({ ...node, bosh, tlsPorts });
     const http = await explainListening(listen, () => listenHttp(app, listen.http, listen.host, upgrades));
     web = http;
     const control = await listenForCommands(config.data, (command) => execute(node, command), log);

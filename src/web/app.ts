@@ -12,6 +12,7 @@ import { Assets } from "./assets.ts";
 import { boshRoute, type BoshRoute } from "./bosh.ts";
 import { feeds as createFeeds } from "./feeds.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { hostMeta, type TlsPorts } from "./host-meta.ts";
 import { Listings } from "./listings.ts";
 import { pages as createPages } from "./pages.tsx";
 import { problems } from "./problems.tsx";
@@ -47,9 +48,10 @@ export interface AppOptions {
   readonly uploads: Uploads;
   readonly log: Logger;
   readonly bosh?: BoshRoute;
+  readonly tlsPorts?: TlsPorts;
 }
 
-export function createApp({ config, accounts, posts, uploads, log, bosh }: AppOptions): Hono {
+export function createApp({ config, accounts, posts, uploads, log, bosh, tlsPorts = {} }: AppOptions): Hono {
   const assets = new Assets();
   const site = {
     name: config.domain,
@@ -95,6 +97,8 @@ export function createApp({ config, accounts, posts, uploads, log, bosh }: AppOp
   if (bosh) {
     const { limit, post, preflight } = boshRoute(bosh);
     app.post(boshPath, limit, post).options(boshPath, preflight);
+    const { xrd, jrd } = hostMeta(config, tlsPorts);
+    app.get("/.well-known/host-meta", xrd).get("/.well-known/host-meta.json", jrd);
   }
   app.get("/static/*", (c) => assets.serve(c));
   app.get("/favicon.ico", (c) => assets.serveNamed(c, "favicon.ico"));
