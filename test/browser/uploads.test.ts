@@ -42,6 +42,21 @@ const hostile = (origin: string): [name: string, type: string, body: string][] =
   ];
 };
 
+/** A second of silence: eight thousand samples of eight bits (RIFF WAVE). */
+function silence(): Buffer {
+  const samples = 8_000;
+  const header = Buffer.alloc(44);
+  header.write("RIFF\0\0\0\0WAVEfmt ");
+  header.writeUInt32LE(36 + samples, 4);
+  header.writeUInt32LE(16, 16);
+  [1, 1].forEach((value, index) => header.writeUInt16LE(value, 20 + 2 * index));
+  [samples, samples].forEach((value, index) => header.writeUInt32LE(value, 24 + 4 * index));
+  [1, 8].forEach((value, index) => header.writeUInt16LE(value, 32 + 2 * index));
+  header.write("data", 36);
+  header.writeUInt32LE(samples, 40);
+  return Buffer.concat([header, Buffer.alloc(samples, 128)]);
+}
+
 describe("uploads in Chromium", { skip }, () => {
   let browser: Browser;
 
@@ -106,6 +121,15 @@ describe("uploads in Chromium", { skip }, () => {
     await page.goto(`${stage.web}/victim`, { waitUntil: "load" });
     assert.equal(await page.title(), "victim");
     assert.deepEqual(ran, []);
+    await context.close();
+  });
+
+  test("that are sounds can be heard", async (t) => {
+    await using stage = await cast(t, { eve: {} });
+    const { context, page } = await open(stage);
+    const path = await upload(stage.actors.eve, stage, silence(), { name: "a.wav", type: "audio/wav" });
+    await page.goto(`${stage.web}${path}`);
+    await page.waitForFunction("document.querySelector('video, audio').duration === 1");
     await context.close();
   });
 

@@ -244,6 +244,7 @@ describe("GET", () => {
       for (const method of ["GET", "HEAD"]) {
         const answer = await ask(stage, method, path, headers);
         assert.deepEqual([answer.status, answer.body.length, answer.headers.etag], [304, 0, etag]);
+        assert.match(String(answer.headers["content-security-policy"]), /^default-src 'none'; frame/);
       }
     }
     assert.equal((await ask(stage, "GET", path, { "If-None-Match": '"x"' })).status, 200);
@@ -311,7 +312,8 @@ describe("headers", () => {
         `${disposition}; filename="a _b_.x"; filename*=UTF-8''a%20%22b%22.x`,
         type,
       );
-      assert.equal(headers["content-security-policy"], "default-src 'none'; frame-ancestors 'none'");
+      const media = /^(audio|video)/.test(type) ? "media-src 'self'; " : "";
+      assert.equal(headers["content-security-policy"], `default-src 'none'; ${media}frame-ancestors 'none'`);
       assert.equal(headers["x-content-type-options"], "nosniff");
       assert.equal(headers["referrer-policy"], "no-referrer");
     }

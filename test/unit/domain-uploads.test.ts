@@ -13,7 +13,7 @@ import { Events } from "../../src/events.ts";
 import type { PubSubEvents } from "../../src/pubsub/events.ts";
 import { PubSub } from "../../src/pubsub/pubsub.ts";
 import { openStore } from "../../src/store/sqlite.ts";
-import { StanzaError } from "../../src/xmpp/errors.ts";
+import type { StanzaError } from "../../src/xmpp/errors.ts";
 import { attr } from "../../src/xmpp/xml.ts";
 import { jid, nodeConfig, publishOptions } from "../support/pubsub.ts";
 import { readElement } from "../support/reader.ts";
