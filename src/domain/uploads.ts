@@ -123,23 +123,27 @@ export class Uploads {
   async receive(
     id: string,
     name: string,
-    { length, type }: { length: number | undefined; type: string | undefined },
+    said: { readonly length: number | undefined; readonly type: string | undefined },
     body: AsyncIterable<Uint8Array>,
   ): Promise<void> {
-    const row = await this.#find(id, name);
-    if (!row) throw new UploadRefused("unknown");
-    if (row.uploadedAt || this.#receiving.has(id)) throw new UploadRefused("taken");
-    if (length === undefined) throw new UploadRefused("no-length");
-    if (length !== row.size) throw new UploadRefused(length > row.size ? "too-long" : "too-short");
-    if (row.type !== null && spelt(row.type) !== spelt(type ?? "")) throw new UploadRefused("other-type");
-    const said = type !== undefined && mediaType.test(type) ? type : "application/octet-stream";
-    const work = this.#receive(row, row.type ?? said, body);
+    // Claimed before anything is awaited: nobody else looks at this slot until it is clear what became of it.
+    if (this.#receiving.has(id)) throw new UploadRefused("taken");
+    const work = this.#receive(id, name, said, body);
     this.#receiving.set(id, work);
     await work.finally(() => this.#receiving.delete(id));
   }
 
-  async #receive(row: UploadRow, type: string, body: AsyncIterable<Uint8Array>): Promise<void> {
-    const { id, size } = row;
+  async #receive(...[id, name, said, body]: Parameters<Uploads["receive"]>): Promise<void> {
+    const row = await this.#find(id, name);
+    if (!row) throw new UploadRefused("unknown");
+    const { size } = row;
+    if (row.uploadedAt) throw new UploadRefused("taken");
+    if (said.length === undefined) throw new UploadRefused("no-length");
+    if (said.length !== size) throw new UploadRefused(said.length > size ? "too-long" : "too-short");
+    if (row.type !== null && spelt(row.type) !== spelt(said.type ?? ""))
+      throw new UploadRefused("other-type");
+    const type =
+      row.type ?? (said.type && mediaType.test(said.type) ? said.type : "application/octet-stream");
     await this.#clear();
     await this.#files.write(id, size, body);
     const uploadedAt = this.#now();
@@ -171,7 +175,11 @@ export class Uploads {
   /** A smaller picture without metadata (WebP), where that makes sense and can be made. */
   async preview(upload: Upload, width: PreviewWidth): Promise<{ path: string; size: number } | undefined> {
     const path = await this.#previews.of(upload, width);
-    return path === undefined ? undefined : { path, size: (await stat(path)).size };
+    if (path === undefined) return undefined;
+    return stat(path).then(
+      ({ size }) => ({ path, size }),
+      () => undefined,
+    );
   }
 
   /** What `account` says at that place now, instead of what it said there before: its links keep files, or let them go. */

@@ -21,7 +21,7 @@ export default defineModule({
     if (config.listen.http === false) return {};
 
     async function slot({ from, payload }: IqRequest): Promise<Element> {
-      if (from.domain !== config.domain || !(await accounts.exists(from.local)))
+      if (from.domain !== config.domain || !(await accounts.admits(from.local)))
         throw new StanzaError("forbidden", { text: `Only people of ${config.domain} upload files here` });
       const url = await uploads.slot(from.bare, wishIn(payload));
       return xml("slot", { xmlns: NS.upload }, xml("put", { url }), xml("get", { url }));

@@ -6,6 +6,7 @@ import { parseDateTime } from "../../src/xmpp/datetime.ts";
 import { parseJid } from "../../src/xmpp/jid.ts";
 import { attr, child } from "../../src/xmpp/xml.ts";
 import { cast } from "../support/cast.ts";
+import { readElement } from "../support/reader.ts";
 import { ask, onDisk, put, slot, slotRequest, upload } from "../support/upload.ts";
 import { world } from "../support/world.ts";
 
@@ -182,6 +183,51 @@ test("an ephemeral file ends when its uploader says, or sooner", async (t) => {
   assert.equal(await endOf(soon), soon.getTime());
   const late = await endOf(new Date(Date.now() + 7 * 86_400_000));
   assert(late <= Date.now() + 86_400_000);
+});
+
+test("who is disabled gets no slot", async (t) => {
+  await using stage = await cast(t, { romeo: {} });
+  const { accounts, router } = stage.node;
+  await accounts.setDisabled(parseJid(stage.bare("romeo"))!, true);
+  await stage.actors.romeo.closed();
+  stage.actors.romeo.inbox.length = 0;
+  const iq = readElement(
+    slotRequest(stage.domain).replace("<iq", `<iq from='${stage.bare("romeo")}' id='x'`),
+  );
+  const reply = await router.request(iq);
+  assert.equal(child(child(reply, "error")!, "forbidden", stanzas)?.name, "forbidden");
+});
+
+test("the picture of a post goes with it, that of an avatar when there is another", async (t) => {
+  await using stage = await cast(t, { romeo: {} });
+  const { romeo } = stage.actors;
+  const uploads = uploadStore(stage.node.store);
+  const expiryOf = async (path: string) => (await uploads.find(path.split("/")[2]!))?.expiresAt?.getTime();
+  const picture = await upload(romeo, stage, "hello", { name: "a.jpg", purpose: "permanent" });
+  const author = parseJid(romeo.bare)!;
+  const text = `Look ![here](${stage.config.url}${picture})`;
+  const { id } = await stage.node.posts.create({ author, text });
+  assert.equal(await expiryOf(picture), undefined);
+  await stage.node.posts.remove({ author, id });
+  await stage.settle();
+  assert((await expiryOf(picture))! <= Date.now() + 300_000, "the post is gone");
+
+  const faces: string[] = [];
+  for (const name of ["old.png", "new.png"]) {
+    const face = await upload(romeo, stage, "hello", { name, purpose: "profile" });
+    faces.push(face);
+    await romeo.asks(
+      `<iq type='set'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:avatar:metadata'>
+        <item id='${"0".repeat(39)}${faces.length}'><metadata xmlns='urn:xmpp:avatar:metadata'>
+          <info bytes='5' id='${"0".repeat(39)}${faces.length}' type='image/png' url='${stage.config.url}${face}'/>
+        </metadata></item></publish></pubsub></iq>`,
+      "<iq type='result'/>",
+    );
+  }
+  await stage.settle();
+  assert((await expiryOf(faces[0]!))! <= Date.now() + 300_000, "the old avatar is gone");
+  assert.equal(await expiryOf(faces[1]!), undefined);
+  romeo.inbox.length = 0;
 });
 
 test("files go with their account", async (t) => {
