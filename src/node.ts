@@ -7,6 +7,9 @@ import { loadCertificate, type CertificatePair } from "./certificate.ts";
 import type { Config } from "./config.ts";
 import { listenForCommands } from "./control.ts";
 import { Accounts } from "./domain/accounts.ts";
+import { Archive } from "./domain/archive.ts";
+import { ArchivePreferences } from "./domain/archive-preferences.ts";
+import { Avatars } from "./domain/avatars.ts";
 import { Blocking } from "./domain/blocking.ts";
 import { Follows } from "./domain/follows.ts";
 import { Posts } from "./domain/posts.ts";
@@ -142,12 +145,13 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
   const pubsub = new PubSub({ store, events, contacts: contactsOf(rosters, blocking) });
   const posts = new Posts({ config, store, events, pubsub, software });
   const timeline = new Timeline({ store, events });
+  const avatars = new Avatars({ events, pubsub });
   const follows = new Follows({ store, events, timeline, blogs: blogsBy(router) });
   const uploads = new Uploads({ config, store, events, log });
   return {
     components,
     ...{ config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts },
-    ...{ blocking, timeline, follows, uploads, federation, hibernation, policy },
+    ...{ avatars, blocking, timeline, follows, uploads, federation, hibernation, policy },
   };
 }
 

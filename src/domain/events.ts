@@ -12,6 +12,8 @@ export interface DomainEvents {
   "roster.changed": { account: string; item: RosterChange; previous: RosterChange | undefined };
   /** XEP-0191: these contacts of an account are no longer blocked. */
   "blocking.ended": { account: string; contacts: readonly RosterChange[] };
+  /** XEP-0084: an account shows another picture than before, or none. */
+  "avatar.changed": { account: string };
   /** XEP-0377: an account blocked somebody and reported them to whoever runs the node. */
   "contact.reported": { account: string; jid: Jid; report: Element };
   "post.published": { post: Post; created: boolean };

@@ -1,5 +1,8 @@
 /** What a module is given, and `defineModule`. */
 import type { Accounts } from "../domain/accounts.ts";
+import type { Archive } from "../domain/archive.ts";
+import type { ArchivePreferences } from "../domain/archive-preferences.ts";
+import type { Avatars } from "../domain/avatars.ts";
 import type { Blocking } from "../domain/blocking.ts";
 import type { DomainEvents } from "../domain/events.ts";
 import type { Follows } from "../domain/follows.ts";
@@ -41,6 +44,7 @@ export interface ModuleContext {
   readonly follows: Follows;
   readonly uploads: Uploads;
 }
+  readonly avatars: Avatars;
 
 export type PipitModule = Module<ModuleContext, PipitEvents>;
 

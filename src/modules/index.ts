@@ -1,5 +1,7 @@
 /** The modules of Pipit, in the order in which their stage handlers run. */
 import accountSessions from "./account-sessions.ts";
+import avatars from "./avatars.ts";
+import archive from "./archive.ts";
 import blocking from "./blocking.ts";
 import bookmarks from "./bookmarks.ts";
 import caps from "./caps.ts";
@@ -37,6 +39,8 @@ export const modules: readonly PipitModule[] = [
   accountSessions,
   contactInfo,
   roster,
+  // Presence gets its picture before anybody sees it.
+  avatars,
   subscriptions,
   lastActivity,
   offline,

@@ -1,9 +1,12 @@
-/** XEP-0054: vcard-temp. World-readable; who has none cannot be told from who does not exist (§3.3). */
+/**
+ * XEP-0054 and XEP-0292: vCards, of the old kind by requests of its own and of the new one in pubsub. Who has none, or
+ * shows it to others only, cannot be told from who does not exist (XEP-0054 §3.3).
+ */
+import { Profiles } from "../domain/profiles.ts";
 import { get, set, type IqRequest } from "../server/module.ts";
 import { vcardStore } from "../store/vcards.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { NS } from "../xmpp/ns.ts";
-import { parseElement } from "../xmpp/parser.ts";
 import { serialize, xml } from "../xmpp/xml.ts";
 import { defineModule } from "./context.ts";
 
@@ -12,22 +15,17 @@ const maxBytes = 160_000;
 
 export default defineModule({
   name: "vcard",
-  xeps: ["0054"],
-  features: { server: [NS.vcard], account: [NS.vcard] },
-  setup: ({ store, uploads }) => {
-    const vcards = vcardStore(store);
-
-    const read = async (account: string) => {
-      const stored = await vcards.find(account);
-      return stored === undefined ? undefined : parseElement(stored);
-    };
+  xeps: ["0054", "0292"],
+  features: { server: [NS.vcard], account: [NS.vcard, NS.vcard4] },
+  setup: (context) => {
+    const { store, uploads } = context;
+    const profiles = new Profiles(context);
 
     const write = async ({ from, payload }: IqRequest): Promise<void> => {
-      const text = serialize(payload);
-      if (Buffer.byteLength(text) > maxBytes) {
+      if (Buffer.byteLength(serialize(payload)) > maxBytes) {
         throw new StanzaError("not-acceptable", { text: `A vCard has at most ${maxBytes} bytes` });
       }
-      await vcards.save(from.bare, text);
+      await profiles.write(from.bare, payload);
       // A photo may be a link.
       await uploads.refer({ service: from.bare, node: NS.vcard, item: "" }, from.bare, payload);
     };
@@ -35,11 +33,11 @@ export default defineModule({
     return {
       iq: [
         get(NS.vcard, "vCard", "self", async ({ from }) => {
-          return (await read(from.bare)) ?? xml("vCard", { xmlns: NS.vcard });
+          return (await profiles.read(from.bare, from)) ?? xml("vCard", { xmlns: NS.vcard });
         }),
         set(NS.vcard, "vCard", "self", write),
-        get(NS.vcard, "vCard", "account", async ({ to }) => {
-          const found = await read(to.bare);
+        get(NS.vcard, "vCard", "account", async ({ from, to }) => {
+          const found = await profiles.read(to.bare, from);
           if (!found) throw new StanzaError("service-unavailable");
           return found;
         }),
@@ -51,7 +49,7 @@ export default defineModule({
         },
       ],
       events: {
-        "account.removed": ({ account }) => vcards.remove(account),
+        "account.removed": ({ account }) => vcardStore(store).remove(account),
       },
     };
   },

@@ -95,6 +95,13 @@ export const serviceDefaults: NodeConfig = {
   sendLastPublishedItem: "on_sub",
 };
 
+/** XEP-0222: publish-options for what everybody may read. */
+export const openAccess: DataForm = {
+  type: "submit",
+  formType: NS.pubsubPublishOptions,
+  fields: new Map([["pubsub#access_model", { name: "pubsub#access_model", values: ["open"] }]]),
+};
+
 /** How one field is read from a form and written into one. */
 interface Kind<Value> {
   readonly name: string;

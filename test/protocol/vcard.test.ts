@@ -13,7 +13,7 @@ const error = (condition: string): string =>
   `<iq type='error'><error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`;
 
 test("who has no vCard gets an empty one", async (t) => {
-  await using stage = await cast(t, { juliet: {} });
+  await using stage = await cast(t, { juliet: { presence: false } });
   const reply = await stage.actors.juliet.asks(
     `<iq type='get'>${empty}</iq>`,
     `<iq type='result'>${empty}</iq>`,
@@ -22,7 +22,7 @@ test("who has no vCard gets an empty one", async (t) => {
 });
 
 test("one's vCard is stored, replaced as a whole, and survives the node", async (t) => {
-  await using stage = await cast(t, { juliet: {} });
+  await using stage = await cast(t, { juliet: { presence: false } });
   const { juliet } = stage.actors;
   await juliet.asks(`<iq type='set'>${card("Juliet")}</iq>`, "<iq type='result'/>");
   await juliet.asks(`<iq type='get'>${empty}</iq>`, `<iq type='result'>${card("Juliet")}</iq>`);
@@ -30,7 +30,7 @@ test("one's vCard is stored, replaced as a whole, and survives the node", async 
     `<iq type='set' to='${juliet.bare}'><vCard xmlns='vcard-temp'><FN>J &amp; R</FN></vCard></iq>`,
   );
   await stage.restarts();
-  const again = await stage.login("juliet");
+  const again = await stage.login("juliet", { presence: false });
   const reply = await again.asks(
     `<iq type='get' to='${juliet.bare}'>${empty}</iq>`,
     `<iq type='result'><vCard xmlns='vcard-temp'><FN>J &amp; R</FN></vCard></iq>`,
@@ -39,7 +39,7 @@ test("one's vCard is stored, replaced as a whole, and survives the node", async 
 });
 
 test("everybody may read a vCard, and nobody but its owner write it", async (t) => {
-  await using stage = await cast(t, { juliet: {}, romeo: {} });
+  await using stage = await cast(t, { juliet: { presence: false }, romeo: {} });
   const { juliet, romeo } = stage.actors;
   await juliet.asks(`<iq type='set'>${card("Juliet")}</iq>`, "<iq type='result'/>");
   const read = `<iq type='get' to='${juliet.bare}'>${empty}</iq>`;
@@ -49,7 +49,7 @@ test("everybody may read a vCard, and nobody but its owner write it", async (t) 
 });
 
 test("an account without a vCard looks like no account", async (t) => {
-  await using stage = await cast(t, { juliet: {}, romeo: {} });
+  await using stage = await cast(t, { juliet: { presence: false }, romeo: {} });
   const { juliet, romeo } = stage.actors;
   for (const bare of [juliet.bare, stage.bare("nobody")]) {
     await romeo.asks(`<iq type='get' to='${bare}'>${empty}</iq>`, error("service-unavailable"));
@@ -58,7 +58,7 @@ test("an account without a vCard looks like no account", async (t) => {
 });
 
 test("a vCard that is too large is refused, and the old one stays", async (t) => {
-  await using stage = await cast(t, { juliet: {} });
+  await using stage = await cast(t, { juliet: { presence: false } });
   const { juliet } = stage.actors;
   await juliet.asks(`<iq type='set'>${card("Juliet")}</iq>`, "<iq type='result'/>");
   const photo = `<PHOTO><BINVAL>${"A".repeat(200_000)}</BINVAL></PHOTO>`;
@@ -70,7 +70,7 @@ test("a vCard that is too large is refused, and the old one stays", async (t) =>
 });
 
 test("a vCard goes with its account", async (t) => {
-  await using stage = await cast(t, { juliet: {}, romeo: {} });
+  await using stage = await cast(t, { juliet: { presence: false }, romeo: {} });
   const { juliet, romeo } = stage.actors;
   await juliet.asks(`<iq type='set'>${card("Juliet")}</iq>`, "<iq type='result'/>");
   await juliet.ends();
