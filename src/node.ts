@@ -16,6 +16,7 @@ import { Posts } from "./domain/posts.ts";
 import { Rosters } from "./domain/rosters.ts";
 import { Timeline } from "./domain/timeline.ts";
 import { Uploads } from "./domain/uploads.ts";
+import { Waiting } from "./domain/waiting.ts";
 import { Events } from "./events.ts";
 import type { Logger } from "./log.ts";
 import { blogsBy } from "./modules/blogs.ts";
@@ -95,7 +96,8 @@ export async function openNode(config: Config, log: Logger): Promise<OpenNode | 
     const events = new Events<PipitEvents>(log);
     closers.push(() => withinGrace(events.idle()));
     const context = assemble(config, log, store, events);
-    const { registry, uploads } = context;
+    const { archive, registry, uploads } = context;
+    await archive.open();
     closers.push(() => uploads.close());
     closers.push(() => registry.close());
     for (const module of [...modules, ...(await loadModules(config.modules))]) {
@@ -143,13 +145,20 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
   const isOurs = (bare: string) => bare === domain || registry.services.has(bare);
   const blocking = new Blocking({ store, isOurs });
   const pubsub = new PubSub({ store, events, contacts: contactsOf(rosters, blocking) });
+  const avatars = new Avatars({ events, pubsub });
   const posts = new Posts({ config, store, events, pubsub, software });
   const timeline = new Timeline({ store, events });
-  const avatars = new Avatars({ events, pubsub });
   const follows = new Follows({ store, events, timeline, blogs: blogsBy(router) });
   const uploads = new Uploads({ config, store, events, log });
+  const archive = new Archive(store);
+  const archivePreferences = new ArchivePreferences({
+    store,
+    isContact: async (account, bare) => (await rosters.of(account)).has(bare),
+  });
+  const waiting = new Waiting({ store, archive, log, hasClients: (account) => sessions.has(account) });
   return {
     components,
+    ...{ archive, archivePreferences, waiting },
     ...{ config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts },
     ...{ avatars, blocking, timeline, follows, uploads, federation, hibernation, policy },
   };

@@ -10,6 +10,7 @@ import type { Posts } from "../domain/posts.ts";
 import type { Rosters } from "../domain/rosters.ts";
 import type { Timeline } from "../domain/timeline.ts";
 import type { Uploads } from "../domain/uploads.ts";
+import type { Waiting } from "../domain/waiting.ts";
 import type { Config } from "../config.ts";
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
@@ -22,9 +23,10 @@ import type { Registry } from "../server/registry.ts";
 import type { Router } from "../server/router.ts";
 import type { Sessions } from "../server/sessions.ts";
 import type { Store } from "../store/store.ts";
+import type { ServiceEvents } from "./admin-service.ts";
 import type { CapabilityEvents } from "./capabilities.ts";
 
-export type PipitEvents = ServerEvents & PubSubEvents & DomainEvents & CapabilityEvents;
+export type PipitEvents = ServerEvents & PubSubEvents & DomainEvents & CapabilityEvents & ServiceEvents;
 
 export interface ModuleContext {
   readonly config: Config;
@@ -38,13 +40,16 @@ export interface ModuleContext {
   readonly accounts: Accounts;
   readonly rosters: Rosters;
   readonly blocking: Blocking;
+  readonly archive: Archive;
+  readonly archivePreferences: ArchivePreferences;
+  readonly waiting: Waiting;
   readonly pubsub: PubSub;
+  readonly avatars: Avatars;
   readonly posts: Posts;
   readonly timeline: Timeline;
   readonly follows: Follows;
   readonly uploads: Uploads;
 }
-  readonly avatars: Avatars;
 
 export type PipitModule = Module<ModuleContext, PipitEvents>;
 

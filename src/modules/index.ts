@@ -4,7 +4,9 @@ import avatars from "./avatars.ts";
 import archive from "./archive.ts";
 import blocking from "./blocking.ts";
 import bookmarks from "./bookmarks.ts";
+import administration from "./administration.ts";
 import caps from "./caps.ts";
+import carbons from "./carbons.ts";
 import commands from "./commands.ts";
 import components from "./components.ts";
 import contactInfo from "./contact-info.ts";
@@ -23,6 +25,7 @@ import probes from "./probes.ts";
 import remotePresence from "./remote-presence.ts";
 import reports from "./reports.ts";
 import roster from "./roster.ts";
+import stanzaIds from "./stanza-ids.ts";
 import subscriptions from "./subscriptions.ts";
 import time from "./time.ts";
 import timeline from "./timeline.ts";
@@ -36,14 +39,18 @@ export const modules: readonly PipitModule[] = [
   // Whoever is blocked gets no further than this.
   blocking,
   reports,
+  // Presence gets its picture before anybody sees it.
+  avatars,
   accountSessions,
   contactInfo,
   roster,
-  // Presence gets its picture before anybody sees it.
-  avatars,
   subscriptions,
   lastActivity,
+  stanzaIds,
+  // Before anything is archived it is known whether it can wait.
   offline,
+  archive,
+  carbons,
   presence,
   remotePresence,
   probes,
@@ -57,6 +64,7 @@ export const modules: readonly PipitModule[] = [
   privateStorage,
   microblog,
   commands,
+  administration,
   components,
   externalServices,
   follow,

@@ -1,111 +1,129 @@
-/** XEP-0160: what is written to somebody who is away waits on disk, and is the first that they get when they are back. */
-import type { Passage } from "../server/module.ts";
+/**
+ * XEP-0160: what was written to somebody while they were away is the first that they get when they are back. It is a
+ * view of the archive: what none of the account's clients has taken.
+ */
+import { takesMessages } from "../server/delivery.ts";
+import { plainText, type Passage } from "../server/module.ts";
 import type { Session } from "../server/session.ts";
-import { offlineStore, type OfflineLimits } from "../store/offline.ts";
-import { delayElement } from "../xmpp/delay.ts";
+import { delayedText } from "../xmpp/delay.ts";
 import { StanzaError } from "../xmpp/errors.ts";
-import { newId } from "../xmpp/id.ts";
-import { NS } from "../xmpp/ns.ts";
+import { orderOf } from "../xmpp/id.ts";
 import { parseElement } from "../xmpp/parser.ts";
-import { attr, child, children, copy, namespaceOf, serialize, type Element } from "../xmpp/xml.ts";
 import { defineModule } from "./context.ts";
 
-/** A holiday's worth; and all of it fits twice into what a stream holds for a client that does not read yet. */
-const limits: OfflineLimits = { messages: 1_000, length: 1_048_576 };
-/** Messages that are written and forgotten together: so many at most come twice when the power fails in between. */
+/** Messages that are read at once. */
 const pageSize = 50;
 
 export default defineModule({
   name: "offline",
   xeps: ["0160", "0203"],
   features: { server: ["msgoffline"] },
-  setup: ({ config, log, sessions, store }) => {
-    const kept = offlineStore(store);
-    /** Accounts for whom something may be kept. What comes for them now waits until that is with them. */
-    const waiting = new Set<string>();
-    const known = kept.accounts().then(
-      (accounts) => accounts.forEach((account) => waiting.add(account)),
-      (error: unknown) => log.error({ err: error }, "the messages that wait could not be looked up"),
-    );
-    const deliveries = new Map<string, Promise<void>>();
+  setup: ({ archive, config, sessions, waiting }) => {
+    sessions.onTaken((account, id) => waiting.take(account, id));
 
-    /** Those to whom a message to the account goes (RFC 6121 §8.5.2.1.1). */
-    const takersOf = (account: string): Session[] =>
-      sessions.availableOf(account).filter(({ available }) => available && available.priority >= 0);
-
-    async function keep({ stanza, account, to }: Passage): Promise<boolean> {
-      // What is not worth keeping is dropped: an answer would tell that there is somebody, and that they are away.
-      if (!isWorthKeeping(stanza)) return true;
-      await known;
-      const delayed = copy(stanza, { to: attr(stanza, "to") ?? to.full });
-      delayed.append(delayElement(config.domain, new Date()));
-      const text = serialize(delayed);
-      if (!(await kept.add({ account, id: newId(), length: text.length, stanza: text }, limits)))
-        throw new StanzaError("service-unavailable", {
-          text: "No more messages can be kept for this address",
-        });
-      waiting.add(account);
-      // They may have come back meanwhile.
-      if (takersOf(account).length > 0) await deliver(account);
-      return true;
+    /** A client that messages to its account go to. */
+    function takerOf(account: string): Session | undefined {
+      for (const session of sessions.of(account)) if (takesMessages(session)) return session;
+      return undefined;
     }
 
-    /** One delivery to an account at a time. */
-    function deliver(account: string): Promise<void> {
-      const done = (deliveries.get(account) ?? known).then(() => deliverAll(account));
-      const over = done.finally(() => {
-        if (deliveries.get(account) === over) deliveries.delete(account);
+    /** Before it is archived: whether it can wait at all. */
+    function admit(passage: Passage): void | Promise<void> {
+      const { account, direction, handling, to } = passage;
+      if (direction === "out" || !handling?.offline) return;
+      if (sessions.get(to) ?? takerOf(account)) return waiting.ready(account);
+      const judge = (hasRoom: boolean): void => {
+        if (hasRoom) return;
+        const text = "No more messages can be kept for this address";
+        throw new StanzaError("service-unavailable", { text });
+      };
+      const hasRoom = waiting.hasRoom(account, plainText(passage).length);
+      return hasRoom instanceof Promise ? hasRoom.then(judge) : judge(hasRoom);
+    }
+
+    /** What clients of the account are about to get, or have not acknowledged. */
+    function heldBy(clients: Iterable<Session>): Set<string> {
+      const held = new Set<string>();
+      for (const { behind, management } of clients) {
+        for (const { archiveId } of management?.queue ?? []) if (archiveId) held.add(archiveId);
+        for (const id of behind ?? []) held.add(id);
+      }
+      return held;
+    }
+
+    /** What a client is to be handed. What it has read in the archive itself is taken (XEP-0313 §5.1.1). */
+    async function openFor({ account, readTo = 0 }: Session): Promise<string[]> {
+      const open = await waiting.of(account);
+      const held = heldBy(sessions.of(account));
+      return open.flatMap(({ id, archived }) => {
+        if (held.has(id)) return [];
+        if (!archived || orderOf(id)! >= readTo) return id;
+        waiting.take(account, id);
+        return [];
       });
-      deliveries.set(account, over);
-      return over;
     }
 
-    async function deliverAll(account: string): Promise<void> {
-      // Taken back before the look, so that what is kept during it is seen by another one.
-      while (waiting.delete(account)) {
-        const page = await kept.page(account, pageSize);
-        if (page.length === 0) continue;
-        waiting.add(account);
-        const takers = takersOf(account);
-        if (takers.length === 0) return;
-        for (const { stanza } of page) {
-          const message = parseElement(stanza);
-          for (const session of takers) session.send(message, stanza);
+    /** Hands a client all that waits, and what comes meanwhile behind it. */
+    async function catchUp(session: Session): Promise<void> {
+      if (!waiting.has(session.account)) return;
+      if (session.behind) return void session.behind.push(...(await openFor(session)));
+      const queue: string[] = (session.behind = []);
+      try {
+        queue.unshift(...(await openFor(session)));
+        while (queue.length > 0) {
+          const page = queue.slice(0, pageSize);
+          if (!(await handPage(session, page))) return;
+          queue.splice(0, page.length);
         }
-        await kept.remove(
-          account,
-          page.map(({ id }) => id),
-        );
+      } finally {
+        session.behind = undefined;
       }
     }
 
+    /** `false` where the client is not there any more. */
+    async function handPage(session: Session, ids: readonly string[]): Promise<boolean> {
+      const { account } = session;
+      const rows = await archive.some(account, ids);
+      for (const { id, at, stanza } of rows) {
+        await session.room();
+        if (sessions.get(session.jid) !== session || !takesMessages(session)) return false;
+        session.send(parseElement(stanza), delayedText(stanza, config.domain, at), id);
+      }
+      // What is there no more, because its time is over, waits no more.
+      if (rows.length < ids.length) {
+        const there = new Set(rows.map(({ id }) => id));
+        for (const id of ids) if (!there.has(id)) waiting.take(account, id);
+      }
+      return true;
+    }
+
+    const deliver = (session: Session): void | Promise<void> => {
+      if (takesMessages(session)) return catchUp(session);
+    };
+    const passOn = ({ session: { account } }: { session: Session }): void | Promise<void> => {
+      const taker = takerOf(account);
+      return taker && deliver(taker);
+    };
+
     return {
       message: {
-        deliver: ({ direction, account }) => {
-          if (direction === "out" || !(waiting.has(account) || deliveries.has(account))) return;
-          if (takersOf(account).length > 0) return deliver(account);
+        archive: admit,
+        deliver: ({ account, archiveId, direction, handling, plain, text }) => {
+          if (direction === "in" && archiveId !== undefined && handling?.offline)
+            waiting.add(account, archiveId, (text ?? plain ?? "").length, text !== undefined);
         },
       },
-      undelivered: keep,
+      // What is not worth keeping is dropped: an answer would tell that there is somebody, and that they are away.
+      undelivered: () => true,
+      close: () => void waiting.flush(),
       events: {
-        "presence.available": ({ session: { account, available } }) => {
-          if (available && available.priority >= 0) return deliver(account);
-        },
-        "account.removed": async ({ account }) => {
-          await kept.clear(account);
-          waiting.delete(account);
-        },
+        "presence.available": ({ session }) => deliver(session),
+        "session.resumed": ({ session }) => deliver(session),
+        // What it did not get goes to who else is there.
+        "presence.unavailable": passOn,
+        "session.closed": passOn,
+        "account.removed": ({ account }) => waiting.forget(account),
       },
     };
   },
 });
-
-/** What is for those who are there: chat states, and the news of a node, which can be asked for them. */
-const passing = new Set<string | undefined>([NS.chatStates, NS.pubsubEvent]);
-
-/** XEP-0160 §3, XEP-0334 §4.2. */
-function isWorthKeeping(message: Element): boolean {
-  if (child(message, "no-store", NS.hints)) return false;
-  if (child(message, "body")) return true;
-  return children(message).some((one) => one.name !== "thread" && !passing.has(namespaceOf(one)));
-}

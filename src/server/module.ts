@@ -2,8 +2,9 @@
  * The one way to extend the server. A module is a value whose `setup` returns its registrations as data, so that
  * duplicates fail at start, and disco, the README's tables and a DOAP file are derived from what is really there.
  */
-import type { Element } from "../xmpp/xml.ts";
 import type { Jid } from "../xmpp/jid.ts";
+import type { Handling } from "../xmpp/message-kind.ts";
+import { serialize, type Element } from "../xmpp/xml.ts";
 import type { Command } from "./command.ts";
 import type { Session } from "./session.ts";
 
@@ -52,12 +53,30 @@ export interface Passage {
   readonly account: string;
   /** The sender's session, where it is one of ours. */
   readonly session: Session | undefined;
+  /** Of a message: what becomes of it besides being delivered. */
+  readonly handling?: Handling | undefined;
+  /** The stanza as text, as it goes from one side to the other; `plainText` writes it once. */
+  plain?: string;
+  /** The text as this account has it, where that differs: with its stanza-id (XEP-0359). */
+  text?: string;
+  /** What the archive stage knows the message by, on this side (XEP-0313 §3.1). */
+  archiveId?: string;
+  /** Set by the archive stage: the message goes no further before what it wrote is on disk. */
+  durable?: Promise<void>;
+}
+
+/** The stanza of a passage as text. It is written once, so whoever changes the stanza does it in the filter stage. */
+export function plainText(passage: Passage): string {
+  return (passage.plain ??= serialize(passage.stanza));
 }
 
 /** `true`: dealt with, go no further. A `StanzaError` stops the stanza and answers it (filters fail closed). */
 export type StageHandler = (passage: Passage) => Awaitable<boolean | void>;
 
-/** The stages of a message or presence, in the order in which they run, on either side. */
+/**
+ * The stages of a message or presence, in the order in which they run. Of a message, those before `copy` run on both
+ * sides before any of the others, and what they wrote is on disk by then.
+ */
 export const stages = ["filter", "archive", "copy", "deliver"] as const;
 export type Stage = (typeof stages)[number];
 
@@ -112,12 +131,12 @@ export interface Registrations<Events extends object> {
   readonly iq?: readonly IqRoute[];
   /** Before a request is handed to a resource of ours, there or not: throw `StanzaError` to refuse it. */
   readonly iqFilter?: (iq: IqRequest) => Awaitable<void>;
-  readonly message?: StageHandlers;
   /**
    * Any iq, reply or request, on its way `out` from a client of ours and `in` to an account of ours or a resource of
    * it, before anything answers it. `true`: dropped, which is for replies; throw `StanzaError` to refuse a request.
    */
   readonly iqGate?: StageHandler;
+  readonly message?: StageHandlers;
   readonly presence?: StageHandlers;
   /** A message to an account none of whose resources takes it (RFC 6121 §8.5.2.2.1): `true` where it need not come back. */
   readonly undelivered?: StageHandler;

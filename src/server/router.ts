@@ -3,13 +3,15 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "../log.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { parseJid, type Jid } from "../xmpp/jid.ts";
-import { errorReply, iqPayload, messageType, resultReply, toStanzaError } from "../xmpp/stanza.ts";
+import { handlingOf } from "../xmpp/message-kind.ts";
+import { errorReply, iqPayload, resultReply, toStanzaError } from "../xmpp/stanza.ts";
 import { attr, escapeAttribute, namespaceOf, serialize, xml, type Element } from "../xmpp/xml.ts";
-import type { IqRequest, IqRoute, Passage, Service } from "./module.ts";
-import type { Registry, StageTable } from "./registry.ts";
+import { MessageFlow, Underway } from "./message-flow.ts";
+import type { IqRequest, IqRoute, Passage } from "./module.ts";
+import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
-import { runFilters, runGates, runHandlers, runStages } from "./stages.ts";
+import { runFilters, runGates, runStages } from "./stages.ts";
 
 /** How long a client has to answer a request of the server, in milliseconds. */
 const requestTimeout = 30_000;
@@ -35,7 +37,7 @@ export interface RouterOptions {
   /** Without it there are no other domains. */
   readonly remote?: Remote | undefined;
   /** Whether there is an account of that name here. */
-  accountExists(local: string): Promise<boolean>;
+  accountExists(local: string): boolean | Promise<boolean>;
 }
 
 interface Asked {
@@ -45,10 +47,16 @@ interface Asked {
 
 export class Router {
   readonly #options: RouterOptions;
+  readonly #messages: MessageFlow;
   readonly #requests = new Map<string, Asked>();
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    this.#messages = new MessageFlow({
+      ...options,
+      serves: (domain) => this.serves(domain),
+      refuse: (stanza, thrown) => this.#refuse(stanza, thrown),
+    });
   }
 
   /** Whether a domain is this one, or a part of it that a module serves. */
@@ -58,17 +66,29 @@ export class Router {
 
   /** A stanza from a client of ours. Its `from` is stamped here (RFC 6120 §8.1.2.1). */
   receive(session: Session, stanza: Element): Done {
+    const done = this.begin(session, stanza);
+    return done instanceof Underway ? done.through : done;
+  }
+
+  /**
+   * As `receive`, for a stream that goes on meanwhile: where it gives `Underway`, the next message may begin. Anything
+   * else of that stream has to wait until all that are under way are through.
+   */
+  begin(session: Session, stanza: Element): Done | Underway {
     stanza.attrs["from"] = session.jid.full;
     try {
-      const to = addressOf(stanza) ?? session.jid.toBare();
-      const done =
-        stanza.name === "iq"
-          ? this.#iq(stanza, session.jid, to, session)
-          : this.#send(stanza, session.jid, to, session, attr(stanza, "to") === undefined);
+      const done = this.#begin(session, stanza);
       return done instanceof Promise ? done.catch((error: unknown) => this.#refuse(stanza, error)) : done;
     } catch (error) {
       return this.#refuse(stanza, error);
     }
+  }
+
+  #begin(session: Session, stanza: Element): Done | Underway {
+    const to = addressOf(stanza) ?? session.jid.toBare();
+    if (stanza.name === "message") return this.#messages.send(stanza, to, session);
+    if (stanza.name === "iq") return this.#iq(stanza, session.jid, to, session);
+    return this.#sendPresence(stanza, session.jid, to, session);
   }
 
   /** A stanza from inside the node, with both addresses. */
@@ -93,14 +113,17 @@ export class Router {
 
   #take(stanza: Element, from: Jid, to: Jid): Done {
     try {
-      const done =
-        stanza.name === "iq"
-          ? this.#iq(stanza, from, to, undefined)
-          : this.#arrive(stanza, from, to, undefined);
+      const done = this.#bring(stanza, from, to);
       return done instanceof Promise ? done.catch((error: unknown) => this.#refuse(stanza, error)) : done;
     } catch (error) {
       return this.#refuse(stanza, error);
     }
+  }
+
+  #bring(stanza: Element, from: Jid, to: Jid): Done {
+    if (stanza.name === "message") return this.#messages.arrive(stanza, from, to);
+    if (stanza.name === "iq") return this.#iq(stanza, from, to, undefined);
+    return this.#arrive(stanza, from, to, undefined);
   }
 
   /**
@@ -112,6 +135,7 @@ export class Router {
     if (!from) throw new Error("a stanza without an address was multicast");
     const open = `<${stanza.name} to="`;
     const rest = `"${serialize(stanza).slice(stanza.name.length + 1)}`;
+    const handling = stanza.name === "message" ? handlingOf(stanza) : undefined;
     const refused = (error: unknown): void =>
       this.#options.log.debug({ err: error, from: from.full }, "a multicast stanza was refused");
     let slow: Promise<void>[] | undefined;
@@ -119,7 +143,7 @@ export class Router {
     for (const to of recipients) {
       try {
         const done = this.#multicastTo(
-          { stanza, direction: "in", from, to, account: to.bare, session: undefined },
+          { stanza, direction: "in", from, to, account: to.bare, session: undefined, handling },
           open,
           rest,
         );
@@ -135,17 +159,21 @@ export class Router {
 
   #multicastTo(passage: Passage, open: string, rest: string): Done {
     const { stanza, to } = passage;
-    const service = this.#options.registry.services.get(to.bare);
-    if (service) return this.#serve(service, passage);
-    if (!this.serves(to.domain)) {
-      return this.#options.remote?.send(stanza, passage.from, to, open + escapeAttribute(to.full) + rest);
+    const { registry, remote, sessions } = this.#options;
+    const service = registry.services.get(to.bare);
+    if (service) return stanza.name === "message" ? service.message?.(passage) : service.presence?.(passage);
+    const text = (): string => open + escapeAttribute(to.full) + rest;
+    if (!this.serves(to.domain)) return remote?.send(stanza, passage.from, to, text());
+    if (stanza.name === "message") {
+      // Who is not there would get it from the archive.
+      if (sessions.has(to.bare) || passage.handling?.offline) passage.plain = text();
+      return this.#messages.take(passage);
     }
-    if (stanza.name === "presence" && !this.#options.sessions.has(to.bare)) return;
-    const taken = runStages(this.#tableOf(stanza), passage);
-    if (taken === true) return;
-    const text = open + escapeAttribute(to.full) + rest;
-    if (taken === false) return this.#deliverText(passage, text);
-    return taken.then((dealtWith) => (dealtWith ? undefined : this.#deliverText(passage, text)));
+    if (!sessions.has(to.bare)) return;
+    const taken = runStages(registry.presence, passage);
+    if (taken instanceof Promise)
+      return taken.then((dealtWith) => (dealtWith ? undefined : this.#deliverText(passage, text())));
+    if (!taken) return this.#deliverText(passage, text());
   }
 
   /** Asks a client and waits for its answer: a result, or an error stanza. Await it only from a task of its own. */
@@ -171,44 +199,35 @@ export class Router {
     });
   }
 
-  /** The way out of an account: its stages, then the recipient's side. */
-  #send(stanza: Element, from: Jid, to: Jid, session: Session, undirected: boolean): Done {
-    // RFC 6121 §8.1.1.1: a message without an address goes to the account itself.
-    if (undirected && stanza.name === "message") stanza.attrs["to"] = to.bare;
+  /** Presence on its way out of an account: its stages, then the recipient's side where it has an address. */
+  #sendPresence(stanza: Element, from: Jid, to: Jid, session: Session): Done {
     const passage: Passage = { stanza, direction: "out", from, to, account: from.bare, session };
+    const isDirected = attr(stanza, "to") !== undefined;
     const onwards = (taken: boolean): Done => {
-      if (!taken && !(undirected && stanza.name === "presence"))
-        return this.#arrive(stanza, from, to, session);
+      if (!taken && isDirected) return this.#arrive(stanza, from, to, session);
     };
-    const taken = runStages(this.#tableOf(stanza), passage);
+    const taken = runStages(this.#options.registry.presence, passage);
     return taken instanceof Promise ? taken.then(onwards) : onwards(taken);
   }
 
-  /** The way in: a service, an account's stages and then its resources, or another domain. */
+  /** The way in of presence: a service, an account's stages and then its resources, or another domain. */
   #arrive(stanza: Element, from: Jid, to: Jid, session: Session | undefined): Done {
     const { domain, registry, sessions, accountExists } = this.#options;
     const passage: Passage = { stanza, direction: "in", from, to, account: to.bare, session };
     const service = registry.services.get(to.bare);
-    if (service) return this.#serve(service, passage);
+    if (service) return service.presence?.(passage);
     if (!this.serves(to.domain)) return this.#sendAway(stanza, from, to);
-    // Nobody reads what is written to the server itself, and nobody lives at the parts of its domain.
     if (to.local === "" || to.domain !== domain) return this.#unserved(passage);
     if (sessions.has(to.bare)) return this.#enter(passage);
-    return accountExists(to.local).then((exists) =>
-      exists ? this.#enter(passage) : this.#unserved(passage),
-    );
+    const onwards = (exists: boolean): Done => (exists ? this.#enter(passage) : this.#unserved(passage));
+    const exists = accountExists(to.local);
+    return exists instanceof Promise ? exists.then(onwards) : onwards(exists);
   }
 
-  /**
-   * RFC 6121 §8.5.1: to what is not there. A message comes back, so that a mistyped address is noticed: that an account
-   * exists is no secret, as its page is public.
-   */
+  /** RFC 6121 §8.5.1: a probe of what is not there. */
   #unserved({ stanza, from, to }: Passage): Done {
-    if (stanza.name === "message") {
-      if (messageType(stanza) !== "headline") throw new StanzaError("service-unavailable");
-    } else if (attr(stanza, "type") === "probe") {
+    if (attr(stanza, "type") === "probe")
       return this.route(xml("presence", { from: to.bare, to: from.bare, type: "unsubscribed" }));
-    }
   }
 
   #sendAway(stanza: Element, from: Jid, to: Jid): Done {
@@ -217,57 +236,19 @@ export class Router {
     return remote.send(stanza, from, to);
   }
 
-  #serve(service: Service, passage: Passage): Done {
-    if (passage.stanza.name === "presence") return service.presence?.(passage);
-    if (!service.message) throw new StanzaError("service-unavailable");
-    return service.message(passage);
-  }
-
   #enter(passage: Passage): Done {
-    const onwards = (taken: boolean): Done => {
-      if (!taken) return this.#deliverText(passage, serialize(passage.stanza));
+    const onwards = (taken: boolean): void => {
+      if (!taken) this.#deliverText(passage, serialize(passage.stanza));
     };
-    const taken = runStages(this.#tableOf(passage.stanza), passage);
+    const taken = runStages(this.#options.registry.presence, passage);
     return taken instanceof Promise ? taken.then(onwards) : onwards(taken);
   }
 
-  /** RFC 6121 §8.5.2 and §8.5.3, once the account is known to exist. */
-  #deliverText(passage: Passage, text: string): Done {
+  /** RFC 6121 §8.5.2.1.2 and §8.5.3: presence goes to its resource, or to all that are available. */
+  #deliverText({ stanza, to }: Passage, text: string): void {
     const { sessions } = this.#options;
-    const { stanza, to } = passage;
-    if (!to.isBare) {
-      const session = sessions.get(to);
-      if (session) return session.send(stanza, text);
-    }
-    if (stanza.name === "presence") {
-      if (to.isBare) for (const session of sessions.availableOf(to.bare)) session.send(stanza, text);
-      return;
-    }
-    const type = messageType(stanza);
-    // §8.5.3.2.1: only a chat message to a resource that is gone is treated as one to the account.
-    if (!to.isBare && type !== "chat") {
-      if (type === "error" || type === "headline") return;
-      throw new StanzaError("service-unavailable");
-    }
-    if (type === "error") return;
-    if (type === "groupchat") throw new StanzaError("service-unavailable");
-    let delivered = false;
-    for (const session of sessions.of(to.bare)) {
-      // §8.5.2.1.1: to all resources whose priority is not negative; `to` stays as it is.
-      if (!session.available || session.available.priority < 0) continue;
-      session.send(stanza, text);
-      delivered = true;
-    }
-    if (!delivered && type !== "headline") return this.#undelivered(passage);
-  }
-
-  /** §8.5.2.2.1: kept for later, or returned. */
-  #undelivered(passage: Passage): Done {
-    const orReturn = (taken: boolean): void => {
-      if (!taken) throw new StanzaError("service-unavailable");
-    };
-    const taken = runHandlers(this.#options.registry.undelivered, passage);
-    return taken instanceof Promise ? taken.then(orReturn) : orReturn(taken);
+    if (!to.isBare) return sessions.get(to)?.send(stanza, text);
+    for (const session of sessions.availableOf(to.bare)) session.send(stanza, text);
   }
 
   #iq(iq: Element, from: Jid, to: Jid, session: Session | undefined): Done {
@@ -302,10 +283,12 @@ export class Router {
     const route = this.#find(request, "account");
     if (!route) throw new StanzaError("service-unavailable");
     if (route.anyName) return this.#answer(request, route);
-    return this.#options.accountExists(to.local).then((exists) => {
+    const onwards = (exists: boolean): Done => {
       if (!exists) throw new StanzaError("service-unavailable");
       return this.#answer(request, route);
-    });
+    };
+    const exists = this.#options.accountExists(to.local);
+    return exists instanceof Promise ? exists.then(onwards) : onwards(exists);
   }
 
   /** RFC 6121 §8.5.3: a request to a resource. Who may not reach it is not told whether it is there. */
@@ -366,6 +349,10 @@ export class Router {
     // What was written to an address that is none is answered in its name.
     const from = parseJid(attr(reply, "from") ?? "") ?? to;
     if (!this.serves(to.domain)) return this.#returnAway(reply, from, to);
+    if (reply.name === "message") {
+      const isAccount = to.local !== "" && !this.#options.registry.services.has(to.bare);
+      return isAccount ? this.#messages.bounce(reply, from, to) : undefined;
+    }
     if (!to.isBare) return this.#options.sessions.get(to)?.send(reply);
     if (reply.name === "iq") return this.#iqReply(reply, from, to);
     // A subscription request went out in the name of the account.
@@ -383,10 +370,6 @@ export class Router {
     } catch (error) {
       lost(error);
     }
-  }
-
-  #tableOf(stanza: Element): StageTable {
-    return stanza.name === "message" ? this.#options.registry.message : this.#options.registry.presence;
   }
 }
 

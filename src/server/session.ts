@@ -30,7 +30,7 @@ export interface Available {
   readonly priority: number;
 }
 
-/** Told that one of an account's clients has the message of that archive id, and all that were sent to it before. */
+/** Told that one of an account's clients has the message of that archive id. */
 export type Taken = (account: string, archiveId: string) => void;
 
 const nobody: Taken = () => undefined;
@@ -39,6 +39,9 @@ const nobody: Taken = () => undefined;
 const over: Transport = { isOpen: false, isFull: true, write: () => undefined, close: () => undefined };
 
 const tooMany = ["policy-violation", "Too many stanzas were not acknowledged"] as const;
+
+/** What nobody asked for waits while so many stanzas are not acknowledged: a tenth of what may be. */
+const maxUnasked = 500;
 
 const request = serialize(xml("r", { xmlns: NS.streamManagement }));
 
@@ -57,14 +60,16 @@ export class Session {
   carbons = false;
   /** Archive ids of messages that it is being handed one after the other; those that come now go behind them. */
   behind: string[] | undefined;
-  /** It gets from its archive what came while it was away (XEP-0313), so that nothing of it has to be sent. */
-  readsArchive = false;
+  /** A position (`Archive.frontier`): what came before that it got from the archive, or will (XEP-0313, XEP-0386 §3.2). */
+  readTo: number | undefined;
   /** XEP-0198, from `<enable/>` on. */
   management: StreamManagement | undefined;
   /** XEP-0352: where stanzas wait that the client can do without for now, while it is inactive or away. */
   reserve: Reserve | undefined;
   #transport: Transport;
   readonly #taken: Taken;
+  /** Who waits for room. */
+  #roomy: (() => void) | undefined;
 
   constructor(jid: Jid, transport: Transport, remoteAddress: string, taken: Taken = nobody) {
     this.jid = jid;
@@ -118,6 +123,7 @@ export class Session {
   /** Writes what waits, as far as there is room. */
   drained(): void {
     const { management } = this;
+    this.#tellRoom();
     if (!management) return;
     while (!this.#transport.isFull) {
       const text = management.next();
@@ -129,8 +135,24 @@ export class Session {
 
   /** The client has handled `h` stanzas; throws the stream error of XEP-0198 §6. */
   acknowledged(h: number): void {
-    const archiveId = this.management?.acknowledge(h);
-    if (archiveId !== undefined) this.#taken(this.account, archiveId);
+    for (const archiveId of this.management?.acknowledge(h) ?? []) this.#taken(this.account, archiveId);
+    this.#tellRoom();
+  }
+
+  /** Resolves once its client has taken enough of what it was sent to be sent more; `undefined` where it has. */
+  room(): Promise<void> | undefined {
+    if (!this.#isFull) return undefined;
+    return new Promise((resolve) => (this.#roomy = resolve));
+  }
+
+  get #isFull(): boolean {
+    return this.#transport.isFull || (this.management?.queue.length ?? 0) > maxUnasked;
+  }
+
+  #tellRoom(): void {
+    if (!this.#roomy || this.#isFull) return;
+    this.#roomy();
+    this.#roomy = undefined;
   }
 
   /** The request for acknowledgement that is due behind what was written, if one is; it is not due again then. */
@@ -152,6 +174,8 @@ export class Session {
     const left = this.management?.queue ?? [];
     this.management = undefined;
     this.#transport = over;
+    // Who waited looks whether it is still there.
+    this.#roomy?.();
     return left;
   }
 

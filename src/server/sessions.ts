@@ -10,8 +10,8 @@ export class Sessions {
   #onTaken: Taken = () => undefined;
 
   /**
-   * `listener` is told the archive ids of messages that clients have taken: the highest of each acknowledgement
-   * (XEP-0198), or as each is written to the connection where a client does not acknowledge. One listener; sync.
+   * `listener` is told the archive ids of messages that clients have taken: as each is acknowledged (XEP-0198), or
+   * written to the connection where a client does not acknowledge. One listener; sync.
    */
   onTaken(listener: Taken): void {
     this.#onTaken = listener;

@@ -1,20 +1,33 @@
 /** What the modules registered, run in order. It stays synchronous as long as every handler does. */
-import { stages, type IqRequest, type Passage, type StageHandler } from "./module.ts";
+import { stages, type IqRequest, type Passage, type Stage, type StageHandler } from "./module.ts";
 import type { Registry, StageTable } from "./registry.ts";
 
-/** Runs the handlers of all stages in order until one has dealt with the stanza; waits only where a handler does. */
+/**
+ * Runs the handlers of some stages in order, all as a rule, until one has dealt with the stanza; waits only where a
+ * handler does.
+ */
 export function runStages(
   table: StageTable,
   passage: Passage,
-  stage = 0,
-  handler = 0,
+  first: Stage = "filter",
+  last: Stage = "deliver",
 ): boolean | Promise<boolean> {
-  for (let s = stage; s < stages.length; s += 1) {
+  return runFrom(table, passage, stages.indexOf(first), stages.indexOf(last), 0);
+}
+
+function runFrom(
+  table: StageTable,
+  passage: Passage,
+  first: number,
+  last: number,
+  handler: number,
+): boolean | Promise<boolean> {
+  for (let s = first; s <= last; s += 1) {
     const handlers = table[stages[s]!];
-    for (let h = s === stage ? handler : 0; h < handlers.length; h += 1) {
+    for (let h = s === first ? handler : 0; h < handlers.length; h += 1) {
       const taken = handlers[h]!(passage);
       if (taken instanceof Promise) {
-        return taken.then((dealtWith) => dealtWith === true || runStages(table, passage, s, h + 1));
+        return taken.then((dealtWith) => dealtWith === true || runFrom(table, passage, s, last, h + 1));
       }
       if (taken === true) return true;
     }

@@ -150,20 +150,20 @@ export class StreamManagement {
     );
   }
 
-  /** The client has handled `h`: they leave the queue. The highest archive id among them; throws as `measure`. */
-  acknowledge(h: number): string | undefined {
+  /** The client has handled `h`: they leave the queue. The archive ids among them; throws as `measure`. */
+  acknowledge(h: number): readonly string[] {
     const count = this.measure(h);
     this.#askedAt = undefined;
-    if (count <= 0) return undefined;
-    let highest: string | undefined;
+    if (count <= 0) return [];
+    const ids: string[] = [];
     for (const { archiveId, text } of this.#queue.splice(0, count)) {
       this.#length -= text.length;
-      if (archiveId !== undefined && (highest === undefined || archiveId > highest)) highest = archiveId;
+      if (archiveId !== undefined) ids.push(archiveId);
     }
     this.#acknowledged = (this.#acknowledged + count) % modulus;
     this.#written = Math.max(0, this.#written - count);
     this.#reach -= count;
-    return highest;
+    return ids;
   }
 
   /** All of the queue is to be written again, to another connection. `stamp` marks it as late. */

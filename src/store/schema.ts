@@ -6,6 +6,8 @@ export type Affiliation = "owner" | "publisher" | "publish-only" | "member" | "n
 export type SubscriptionState = "subscribed" | "pending" | "unconfigured";
 /** `ending`: unfollowed, and the other side does not know yet. */
 export type FollowState = "pending" | "subscribed" | "refused" | "ending";
+export type ArchiveDefault = "always" | "never" | "roster";
+export type NoticeName = "motd" | "welcome";
 export type OutboundKind = "chat" | "notification" | "subscription";
 export type UploadPurpose = "message" | "profile" | "ephemeral" | "permanent";
 
@@ -17,6 +19,8 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
       admin: bool().notNull().default(false),
       createdAt: time().notNull(),
       removedAt: time(),
+      /** Nobody can log in since then. */
+      disabledAt: time(),
       /** Nothing of a removed account is left anywhere. */
       cleared: bool().notNull().default(false),
     }),
@@ -93,6 +97,19 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
       { account: text().notNull(), xmlns: text().notNull(), name: text().notNull(), xml: text().notNull() },
       (t) => [primaryKey({ columns: [t.account, t.xmlns, t.name] })],
     ),
+    /** XEP-0133: when people first and last logged in, and which message of the day they were told, by its time. */
+    logins: table("logins", {
+      local: text().primaryKey(),
+      firstAt: time().notNull(),
+      lastAt: time(),
+      welcomed: bool().notNull(),
+      motdAt: time(),
+    }),
+    notices: table("notices", {
+      name: text().primaryKey().$type<NoticeName>(),
+      text: text().notNull(),
+      setAt: time().notNull(),
+    }),
     vcards: table("vcards", { account: text().primaryKey(), xml: text().notNull() }),
     /** `service` is the bare address of a PEP account or of a pubsub service. `config` holds what differs from the default. */
     pubsubNodes: table(
@@ -253,12 +270,45 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
         index("outbound_domains_failing").on(t.failingSince, t.nextAt),
       ],
     ),
-    /** XEP-0160: what waits for an account none of whose resources takes messages; `id` sorts them. `length` is that of the stanza. */
-    offlineMessages: table(
-      "offline_messages",
-      { account: text().notNull(), id: text().notNull(), length: int().notNull(), stanza: text().notNull() },
-      (t) => [primaryKey({ columns: [t.account, t.id] })],
+    /**
+     * What an account sent and received; one row on each side. `position` is the order of `id` (`xmpp/id.ts`), so it
+     * sorts by arrival and the newest rows stand together.
+     */
+    messages: table(
+      "messages",
+      {
+        position: int().primaryKey(),
+        account: text().notNull(),
+        /** The archive id (XEP-0313 §3.1). */
+        id: text().notNull(),
+        /** The other side: its bare address, and its resource or "". */
+        with: text().notNull(),
+        resource: text().notNull(),
+        at: time().notNull(),
+        sent: bool().notNull(),
+        /** `false`: it only waits, and goes once it is delivered. */
+        archived: bool().notNull(),
+        /** It is for who is away, too. */
+        waits: bool().notNull(),
+        /** Of the id that its sender gave it: a conversation's index alone finds what is retracted or comes again. */
+        idHash: int(),
+        /** As delivered, with the `<stanza-id/>`. */
+        stanza: text().notNull(),
+      },
+      (t) => [
+        index("messages_account").on(t.account, t.position),
+        index("messages_with").on(t.account, t.with, t.position, t.idHash),
+      ],
     ),
+    /** All that came for an account up to this position was taken by one of its clients. */
+    messagesTaken: table("messages_taken", { account: text().primaryKey(), position: int().notNull() }),
+    /** XEP-0441; where an account has none, everything is archived. */
+    archivePreferences: table("archive_preferences", {
+      account: text().primaryKey(),
+      default: text().notNull().$type<ArchiveDefault>(),
+      always: json<string[]>().notNull(),
+      never: json<string[]>().notNull(),
+    }),
     /** XEP-0198 §5: sessions that may be resumed. `id` is the SM-ID; what `state` says is the server's own. */
     hibernatedSessions: table(
       "hibernated_sessions",
@@ -355,10 +405,7 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
         /** When the file must end, as its uploader wants it. */
         expireBefore: time(),
       },
-      (t) => [
-        index("uploads_account").on(t.account, t.purpose),
-        index("uploads_expiry").on(t.expiresAt),
-      ],
+      (t) => [index("uploads_account").on(t.account, t.purpose), index("uploads_expiry").on(t.expiresAt)],
     ),
     /** Which of an account's pubsub items link to its uploads. */
     uploadLinks: table(
