@@ -1,7 +1,6 @@
 /** XEP-0198 §3, §4, §6: a client enables stream management; both sides count, ask and acknowledge. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Hibernation } from "../../src/server/hibernation.ts";
 import { NS } from "../../src/xmpp/ns.ts";
 import { attr } from "../../src/xmpp/xml.ts";
 import { domain, openPorts, type Ports } from "../support/c2s.ts";
@@ -76,16 +75,10 @@ describe("it is enabled", patience, () => {
   });
 
   test("telling where to come back to, or that nobody may", async (t) => {
-    const ports = await openPorts(t);
-    const { sessions, events } = ports;
-    const log = { info: () => undefined } as never;
-    const options = { sessions, events, log, route: () => undefined };
-    const hibernation = new Hibernation({ ...options, seconds: 60, location: "[2001:db8::1]:5222" });
-    const near = await openPorts(t, { hibernation });
+    const near = await openPorts(t, { location: "[2001:db8::1]:5222" });
     const { stream } = await near.welcomes();
     assert.equal(attr(await enables(stream, "resume='true'"), "location"), "[2001:db8::1]:5222");
-
-    const off = await openPorts(t, { hibernation: new Hibernation({ ...options, seconds: 0 }) });
+    const off = await openPorts(t, { seconds: 0 });
     const { stream: other } = await off.welcomes();
     assert.equal(attr(await enables(other, "resume='true'"), "resume"), undefined);
   });

@@ -29,31 +29,42 @@ export interface LogLine {
   readonly [key: string]: unknown;
 }
 
+const sessionEvents = ["session.bound", "session.hibernated", "session.resumed", "session.closed"] as const;
+
+export interface PortsOptions extends Partial<C2sOptions> {
+  /** For how long sessions can be resumed. */
+  readonly seconds?: number;
+  /** Where. */
+  readonly location?: string;
+}
+
 export class Ports {
   readonly sessions = new Sessions();
   readonly events: Events<ServerEvents>;
   readonly log: LogLine[] = [];
   readonly tls: ServerTls;
   readonly certificate: Certificate;
-  /** Sessions told as bound and as closed, in order. */
+  /** Sessions told as bound, hibernated, resumed and closed, in order. */
   readonly told: string[] = [];
   /** Accounts that are there, besides nobody else; all have the one password. */
   readonly accounts = new Set(["ana", "bob"]);
   c2s!: C2s;
   /** What an iq `<held xmlns='test:held'/>` waits for. */
   held: Promise<void> = Promise.resolve();
+  /** Whether one has come. */
+  isHeld = false;
   readonly #streams: ClientStream[] = [];
 
   constructor(certificate: Certificate) {
     this.certificate = certificate;
     this.tls = new ServerTls(certificate);
     this.events = new Events(this.#logger());
-    for (const name of ["session.bound", "session.closed"] as const) {
+    for (const name of sessionEvents) {
       this.events.on(name, ({ session }) => void this.told.push(`${name} ${session.jid.full}`));
     }
   }
 
-  async open(options: Partial<C2sOptions>): Promise<void> {
+  async open({ seconds = 600, location, ...options }: PortsOptions): Promise<void> {
     const log = this.#logger();
     const registry = new Registry();
     registry.add(
@@ -62,7 +73,10 @@ export class Ports {
         setup: () => ({
           iq: [
             get(NS.ping, "ping", "server", () => undefined),
-            set("test:held", "held", "server", () => this.held),
+            set("test:held", "held", "server", () => {
+              this.isHeld = true;
+              return this.held;
+            }),
             get("test:large", "large", "server", () =>
               xml("large", { xmlns: "test:large" }, "x".repeat(200_000)),
             ),
@@ -90,7 +104,7 @@ export class Ports {
     const router = new Router({ domain, sessions, registry, log, accountExists });
     const route = (stanza: Element) => router.route(stanza);
     this.c2s = await listenC2s({
-      hibernation: new Hibernation({ sessions, events, log, seconds: 600, route }),
+      hibernation: new Hibernation({ sessions, events, log, seconds, location, route }),
       domain,
       host: "127.0.0.1",
       port: 0,
@@ -147,6 +161,11 @@ export class Ports {
     return { stream, full: await stream.binds(resource) };
   }
 
+  /** How often that was told of sessions. */
+  count(event: (typeof sessionEvents)[number]): number {
+    return this.told.filter((line) => line.startsWith(event)).length;
+  }
+
   /** All that the log holds, as text. */
   logged(): string {
     return this.log.map((line) => JSON.stringify(line)).join("\n");
@@ -173,7 +192,7 @@ export class Ports {
 }
 
 /** Opens ports for one test and closes them with it. */
-export async function openPorts(t: TestContext, options: Partial<C2sOptions> = {}): Promise<Ports> {
+export async function openPorts(t: TestContext, options: PortsOptions = {}): Promise<Ports> {
   const ports = new Ports(await certificateFor(domain));
   await ports.open(options);
   t.after(() => ports.close());
