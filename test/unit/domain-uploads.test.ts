@@ -123,6 +123,26 @@ describe("a slot", () => {
     await slot({ size: 8_000 });
   });
 
+  test("takes no body that is not as long as it said, and stays free", async (t) => {
+    const { slot, uploads, receive, onDisk } = house(t);
+    const { id, name } = await slot({ size: 5 });
+    for (const [size, fault] of [
+      [4, "too-short"],
+      [6, "too-long"],
+    ] as const) {
+      async function* body() {
+        yield new Uint8Array(3);
+        yield new Uint8Array(size - 3);
+      }
+      await assert.rejects(
+        uploads.receive(id, name, { length: 5, type: "image/jpeg" }, body()),
+        refusal(fault),
+      );
+      assert.deepEqual(onDisk(), []);
+    }
+    await receive({ id, name });
+  });
+
   test("into which something still comes does not end", async (t) => {
     const { slot, uploads, passes, isThere } = house(t);
     const made = await slot({ size: 10 });
