@@ -152,7 +152,15 @@ const settings = z.strictObject({
     .describe(
       'Programs that are parts of the server (XEP-0114): `[components.irc]` with `secret = "…"` is `irc.<domain>`; a name with a dot is a whole domain. As JSON in the environment',
     ),
-  registration: group({ open: flag.default(false).describe("Let anybody make an account") }),
+  registration: group({
+    open: flag.default(false).describe("Let anybody make an account"),
+    invitations: z
+      .union([z.enum(["everybody", "admins"]), z.literal(false)], {
+        error: 'must be "everybody", "admins" or false',
+      })
+      .default("admins")
+      .describe("Who may invite others to make an account; `false`: nobody. Contacts may be invited by all"),
+  }),
   contact: group({
     abuse: contact("to report abuse to"),
     admin: contact("of who runs this node"),

@@ -9,6 +9,7 @@ export type FollowState = "pending" | "subscribed" | "refused" | "ending";
 export type ArchiveDefault = "always" | "never" | "roster";
 export type NoticeName = "motd" | "welcome";
 export type OutboundKind = "chat" | "notification" | "subscription";
+export type InvitationKind = "contact" | "account";
 export type UploadPurpose = "message" | "profile" | "ephemeral" | "permanent";
 
 export function schema({ table, text, int, bool, time, json, index, primaryKey }: Columns) {
@@ -419,6 +420,31 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
       (t) => [
         primaryKey({ columns: [t.service, t.node, t.item, t.upload] }),
         index("upload_links_upload").on(t.upload),
+      ],
+    ),
+    /** XEP-0401: who brings the token becomes a contact, or makes an account. */
+    invitations: table(
+      "invitations",
+      {
+        token: text().primaryKey(),
+        /** The bare address of who invites; none where it is whoever runs the node. */
+        inviter: text(),
+        kind: text().notNull().$type<InvitationKind>(),
+        /** An account can be made with it. */
+        registers: bool().notNull(),
+        /** Who comes and who invited become contacts. */
+        befriends: bool().notNull(),
+        /** The localpart that is kept for who comes. */
+        username: text(),
+        createdAt: time().notNull(),
+        expiresAt: time().notNull(),
+        /** It is good for once. */
+        usedAt: time(),
+        usedBy: text(),
+      },
+      (t) => [
+        index("invitations_inviter").on(t.inviter, t.createdAt),
+        index("invitations_username").on(t.username),
       ],
     ),
   };
