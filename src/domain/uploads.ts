@@ -145,7 +145,11 @@ export class Uploads {
     const type =
       row.type ?? (said.type && mediaType.test(said.type) ? said.type : "application/octet-stream");
     await this.#clear();
-    await this.#files.write(id, size, body);
+    await this.#files.write(id, size, body).catch((error: unknown) => {
+      if (error instanceof UploadRefused && error.fault === "disk-full")
+        this.#log.warn("an upload was refused: the disk is full");
+      throw error;
+    });
     const uploadedAt = this.#now();
     const expiresAt = endOf(row, uploadedAt, this.#config);
     const kept = await this.#rows
