@@ -5,15 +5,16 @@
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { StanzaError, StreamError } from "../xmpp/errors.ts";
-import { parseJid, type Jid } from "../xmpp/jid.ts";
+import type { Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { limitsBeforeAuthentication, type StreamHeader } from "../xmpp/parser.ts";
-import { errorReply, isStanza, resultReply } from "../xmpp/stanza.ts";
-import { attr, child, children, namespaceOf, serialize, xml, type Element } from "../xmpp/xml.ts";
+import { isStanza } from "../xmpp/stanza.ts";
+import { children, namespaceOf, serialize, type Element } from "../xmpp/xml.ts";
 import { authentication } from "./authentication.ts";
-import { binding, requestOf } from "./bind.ts";
+import { binding } from "./bind.ts";
+import { BoundStream } from "./bound-stream.ts";
 import type { Carry, ClientTransport, Framing } from "./client-transport.ts";
-import { clientState, clientStateFeature } from "./csi.ts";
+import { clientStateFeature } from "./csi.ts";
 import type { ServerEvents } from "./events.ts";
 import { streamFeatures } from "./features.ts";
 import { languageOf } from "./header.ts";
@@ -24,8 +25,8 @@ import { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import { startTls } from "./starttls.ts";
 import type { StreamHandler } from "./stream.ts";
-import type { Authenticated, BoundFeature, NegotiatedStream, StreamFeature } from "./stream-feature.ts";
-import { acknowledgement, resumption, streamManagement } from "./stream-management.ts";
+import type { Authenticated, NegotiatedStream, StreamFeature } from "./stream-feature.ts";
+import { acknowledgement, resumption } from "./stream-management.ts";
 import type { LoginThrottle, UnboundConnections } from "./throttle.ts";
 import type { ServerTls } from "./tls.ts";
 
@@ -81,10 +82,7 @@ type Phase =
       readonly mechanism: string;
       readonly features: readonly StreamFeature[];
     }
-  | { readonly name: "bound"; readonly session: Session };
-
-/** What is said on every bound stream beside stanzas. */
-const boundFeatures: readonly BoundFeature[] = [streamManagement, clientState];
+  | BoundStream;
 
 type Done = void | Promise<void>;
 
@@ -97,7 +95,6 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
   #phase: Phase;
   /** `xml:lang` of the client's header. */
   #language: string | undefined;
-  #pinged = false;
 
   constructor(context: ClientContext, carry: Carry, framing: Framing, address: string) {
     this.context = context;
@@ -123,24 +120,10 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
 
   /** Looks whether this client is too slow, or still there (RFC 6120 §4.6). */
   sweep(now: number): void {
-    const { negotiation, idle, answer, lull } = this.context.timing;
     const quiet = this.transport.quietFor(now);
-    if (this.#phase.name !== "bound") {
-      if (now - this.#since >= negotiation) this.close(new StreamError("connection-timeout"));
-      return;
-    }
-    const { session } = this.#phase;
-    const { management } = session;
-    if (management) {
-      const owed = management.owedFor(now);
-      if (Math.min(owed, quiet) >= answer) this.close(new StreamError("connection-timeout"));
-      else if (!owed && quiet >= (management.queue.length > 0 ? lull : idle)) session.ask();
-    } else if (quiet < idle) this.#pinged = false;
-    else if (quiet >= idle + answer) this.close(new StreamError("connection-timeout"));
-    else if (!this.#pinged) {
-      this.#pinged = true;
-      this.#ping(session);
-    }
+    if (this.#phase.name === "bound") this.#phase.sweep(quiet, now);
+    else if (now - this.#since >= this.context.timing.negotiation)
+      this.close(new StreamError("connection-timeout"));
   }
 
   header(): string {
@@ -163,14 +146,8 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
 
   received(element: Element): Done {
     const phase = this.#phase;
-    if (phase.name === "bound" && isStanza(element)) {
-      const { session } = phase;
-      const done = this.#stanza(element, session);
-      if (done instanceof Promise) return done.then(() => session.management?.count());
-      return session.management?.count();
-    }
     if (element.name === "error" && namespaceOf(element) === NS.stream) return this.transport.close();
-    if (phase.name === "bound") return this.#beside(element, phase.session);
+    if (phase.name === "bound") return phase.received(element);
     const [payload] = isStanza(element) ? children(element) : [element];
     const xmlns = payload && namespaceOf(payload);
     const feature = phase.features.find((one) => one.xmlns === xmlns);
@@ -196,13 +173,25 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     if (this.#phase.name === "bound") this.context.hibernation.lost(this.#phase.session, unfinished);
   }
 
+  finishing(): Promise<void> | undefined {
+    return this.#phase.name === "bound" ? this.#phase.idle : undefined;
+  }
+
   ended(): void {
-    if (this.#phase.name === "bound") this.context.hibernation.settled(this.#phase.session);
+    if (this.#phase.name !== "bound") return;
+    const { session, idle } = this.#phase;
+    if (!idle) return this.context.hibernation.settled(session);
+    void idle.then(() => this.context.hibernation.settled(session));
   }
 
   gone(): void {
-    if (this.#phase.name !== "bound") this.context.unbound.leave(this.address);
-    this.context.gone(this);
+    if (this.#phase.name !== "bound") {
+      this.context.unbound.leave(this.address);
+      return this.context.gone(this);
+    }
+    const { idle } = this.#phase;
+    if (!idle) return this.context.gone(this);
+    void idle.then(() => this.context.gone(this));
   }
 
   secure(alpn?: readonly string[], lastWord?: Element): void {
@@ -227,7 +216,7 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     namesake?.close(new StreamError("conflict"));
     const { mechanism } = this.#phase;
     const session = new Session(jid, this.transport, this.address, sessions.taken);
-    this.#phase = { name: "bound", session };
+    this.#phase = new BoundStream(this, session, this.#language);
     unbound.leave(this.address);
     sessions.add(session);
     reply(session);
@@ -241,7 +230,7 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     // It may have been ended, by a change of the password say, since it was claimed.
     if (!hibernation.wake(session, this.transport, this.address))
       return this.transport.close(new StreamError("reset"));
-    this.#phase = { name: "bound", session };
+    this.#phase = new BoundStream(this, session, this.#language);
     unbound.leave(this.address);
     log.info({ jid: session.jid.full, address: this.address, via: this.#framing.name }, "resumed");
   }
@@ -250,43 +239,4 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
   #stillKnown({ local }: Jid): Promise<boolean> {
     return this.context.authenticator.admits(local);
   }
-
-  #beside(element: Element, session: Session): Done {
-    const xmlns = namespaceOf(element);
-    const feature = boundFeatures.find((one) => one.xmlns === xmlns);
-    if (!feature) throw new StreamError("unsupported-stanza-type");
-    return feature.receive(element, session, this);
-  }
-
-  #stanza(stanza: Element, session: Session): Done {
-    const from = attr(stanza, "from");
-    if (from !== undefined && !isOwn(from, session.jid)) throw new StreamError("invalid-from");
-    if (stanza.name === "iq") {
-      if (requestOf(stanza, "session", NS.session)) return session.send(resultReply(stanza));
-      if (requestOf(stanza, "bind", NS.bind)) {
-        return session.send(errorReply(stanza, new StanzaError("not-allowed", { text: "It is bound" })));
-      }
-    } else if (this.#language !== undefined) this.#declareLanguage(stanza, this.#language);
-    return this.context.router.receive(session, stanza);
-  }
-
-  /** §8.1.5: what people wrote keeps the language of the stream when it leaves it. */
-  #declareLanguage(stanza: Element, language: string): void {
-    if (attr(stanza, "xml:lang") !== undefined) return;
-    if (child(stanza, "body") || child(stanza, "subject") || child(stanza, "status"))
-      stanza.attrs["xml:lang"] = language;
-  }
-
-  /** XEP-0199; whatever comes back is an answer. */
-  #ping(session: Session): void {
-    const attrs = { type: "get", id: "idle", from: this.context.domain, to: session.jid.full };
-    session.send(xml("iq", attrs, xml("ping", { xmlns: NS.ping })));
-  }
-}
-
-/** §8.1.2.1: a client is its full JID, or its account. */
-function isOwn(from: string, own: Jid): boolean {
-  if (from === own.full || from === own.bare) return true;
-  const jid = parseJid(from)?.full;
-  return jid === own.full || jid === own.bare;
 }

@@ -15,8 +15,6 @@ export interface ServerEvents {
   "session.saved": { session: Session; state: Record<string, unknown> };
   /** After a restart a session rests as it did before, and is told instead of `session.bound`; sync. */
   "session.restored": { session: Session; state: Readonly<Record<string, unknown>> };
-  /** A session is over whose client did not acknowledge the messages of these archive ids. */
-  "messages.left": { session: Session; ids: readonly string[] };
   /** A resource broadcast presence without a type; `initial` where it was not available before (RFC 6121 §4.2). */
   "presence.available": { session: Session; stanza: Element; initial: boolean };
   /** A resource that was available is so no longer; `stanza` is what its contacts are told. */

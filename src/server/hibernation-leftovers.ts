@@ -9,8 +9,8 @@ import { attr, type Element } from "../xmpp/xml.ts";
 import type { Unacknowledged } from "./stream-management-state.ts";
 
 /**
- * Routes them one after the other, in their order. Archived messages are left alone: whoever keeps them knows that
- * nobody took them (`Sessions.onTaken`).
+ * Routes them one after the other, in their order. Messages that are kept are left alone: whoever keeps them knows
+ * that nobody took them (`Sessions.onTaken`).
  */
 export async function routeLeftovers(
   jid: Jid,

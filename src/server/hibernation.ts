@@ -230,8 +230,6 @@ export class Hibernation {
     log.info({ jid: session.jid.full, address: session.remoteAddress }, "logged out");
     events.emit("session.closed", { session });
     const left = session.leave();
-    const ids = left.flatMap(({ archiveId }) => archiveId ?? []);
-    if (ids.length > 0) events.emit("messages.left", { session, ids });
     if (left.length === 0) return;
     const done = routeLeftovers(session.jid, left, route)
       .catch((error: unknown) => log.error({ err: error }, "what a client did not get could not be returned"))

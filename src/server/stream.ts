@@ -35,6 +35,8 @@ export interface StreamHandler {
   trailer?(): string;
   /** The peer has read what was written, and more may be. */
   drained?(): void;
+  /** The peer has ended the stream: what has to be waited for before we do. */
+  finishing?(): Promise<void> | undefined;
   /** What is said last, before an error and the end. */
   lastWords?(): string;
   /** What the peer still says after our end: its own last words, and its end (§4.4). Without it, nobody listens. */
@@ -257,10 +259,15 @@ export class XmppStream implements Transport, WireEnd {
       case "open":
         return this.#handler.opened(event.header);
       case "close":
-        return this.close(undefined, event === cutOff);
+        return this.#finish(event === cutOff);
       case "error":
         return this.close(event.error);
     }
+  }
+
+  #finish(unfinished: boolean): Done {
+    const wait = this.#handler.finishing?.();
+    return wait ? wait.then(() => this.close(undefined, unfinished)) : this.close(undefined, unfinished);
   }
 
   #wait(done: Promise<void>): void {
