@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { isatty } from "node:tty";
 import { parseArgs } from "node:util";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
-import { createLogger, type Logger } from "./log.ts";
+import { createLogger } from "./log.ts";
 import { startNode, type RunningNode } from "./node.ts";
 import { StartError } from "./start-error.ts";
 import { software } from "./modules/software.ts";
@@ -26,9 +26,28 @@ try {
   fail(error);
 }
 const log = createLogger(config.log.level);
-const node = await startNode(config, log).catch(fail);
-obeySignals(node, log);
-process.stdout.write(await greeting(node));
+let node = await start();
+const stop = obeySignals();
+
+async function start(): Promise<RunningNode> {
+  const started = await startNode(config, log).catch(fail);
+  started.events.on("service.stop", ({ restart }) => (restart ? startAnew() : stop("service.stop")));
+  process.stdout.write(await greeting(started));
+  return started;
+}
+
+/** In the same process, so that whoever watches over it sees no end; with settings that cannot be used it goes on. */
+async function startAnew(): Promise<void> {
+  config = loadConfig(file);
+  log.info("starting anew");
+  // Not awaited by who told us: it is closed with the node.
+  setImmediate(() => {
+    node
+      .close()
+      .then(start)
+      .then((started) => (node = started), fail);
+  });
+}
 
 /** Ends the program before it ran: in one line where the operator can mend it, with a stack where it is a fault of ours. */
 function fail(error: unknown): never {
@@ -69,7 +88,7 @@ async function greeting({ config, ports, accounts, certificate }: RunningNode): 
   return `${lines.join("\n")}\n`;
 }
 
-async function reload(node: RunningNode): Promise<void> {
+async function reload(): Promise<void> {
   await node.reload(loadConfig(file));
 }
 
@@ -83,16 +102,17 @@ function hasTerminal(): boolean {
   }
 }
 
-function obeySignals(node: RunningNode, log: Logger): void {
+/** Returns what ends the program in order. */
+function obeySignals(): (reason: string) => void {
   const wasOnTerminal = [0, 1, 2].some(isatty);
   let asked: number | undefined;
-  const stop = (signal: NodeJS.Signals) => {
+  const stop = (reason: string) => {
     if (asked !== undefined) {
       if (performance.now() - asked > echo) process.exit(1);
       return;
     }
     asked = performance.now();
-    log.info({ signal }, "stopping");
+    log.info({ reason }, "stopping");
     setTimeout(() => {
       log.error("the node did not stop in time");
       process.exit(1);
@@ -109,7 +129,7 @@ function obeySignals(node: RunningNode, log: Logger): void {
   process.on("SIGINT", stop);
   process.on("SIGHUP", () => {
     if (wasOnTerminal && !hasTerminal()) return stop("SIGHUP");
-    reload(node).catch((error: unknown) => {
+    reload().catch((error: unknown) => {
       log.error({ err: error }, "the settings could not be read again; the old ones stay");
     });
   });
@@ -119,4 +139,5 @@ function obeySignals(node: RunningNode, log: Logger): void {
   };
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);
+  return stop;
 }

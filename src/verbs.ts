@@ -50,7 +50,10 @@ export const verbs: Readonly<Record<string, Verb>> = {
     about: "show the accounts",
     async run({ accounts }) {
       const list = await accounts.list();
-      const lines = list.map(({ jid, admin }) => (admin ? `${jid} (admin)` : jid));
+      const lines = list.map(({ jid, admin, disabled }) => {
+        const marks = [...(admin ? ["admin"] : []), ...(disabled ? ["disabled"] : [])];
+        return marks.length > 0 ? `${jid} (${marks.join(", ")})` : jid;
+      });
       return { text: lines.join("\n"), data: list };
     },
   },
@@ -63,6 +66,24 @@ export const verbs: Readonly<Record<string, Verb>> = {
       const jid = jidOf(address);
       await accounts.setPassword(jid, String(password));
       return { text: `${jid.bare} has a new password`, data: { jid: jid.bare } };
+    },
+  },
+  "account disable": {
+    args: ["address"],
+    about: "let nobody log in to an account",
+    async run({ accounts }, [address]) {
+      const jid = jidOf(address);
+      await accounts.setDisabled(jid, true);
+      return { text: `${jid.bare} is disabled`, data: { jid: jid.bare } };
+    },
+  },
+  "account enable": {
+    args: ["address"],
+    about: "let its owner log in again",
+    async run({ accounts }, [address]) {
+      const jid = jidOf(address);
+      await accounts.setDisabled(jid, false);
+      return { text: `${jid.bare} can log in again`, data: { jid: jid.bare } };
     },
   },
   "account remove": {

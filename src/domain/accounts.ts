@@ -5,6 +5,7 @@ import { accountStore, type AccountRow, type CredentialsRow } from "../store/acc
 import type { Store } from "../store/store.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { prepareLocal, type Jid } from "../xmpp/jid.ts";
+import type { Verifier } from "../xmpp/sasl/exchange.ts";
 import { deriveCredentials, type ScramCredentials, type ScramHash } from "../xmpp/sasl/scram.ts";
 import type { DomainEvents } from "./events.ts";
 
@@ -28,6 +29,8 @@ export interface Account {
   readonly jid: string;
   readonly local: string;
   readonly admin: boolean;
+  /** Nobody can log in to it at present. */
+  readonly disabled: boolean;
   readonly createdAt: Date;
 }
 
@@ -59,16 +62,10 @@ export class Accounts {
     }
     const credentials = await verifiers(local, password);
     const { admin = false } = options;
-    const row: AccountRow = { local, admin, createdAt: new Date(), removedAt: null, cleared: false };
+    const row: AccountRow = { ...blank, local, admin, createdAt: new Date() };
     await this.#store.transaction(async (tx) => {
       const rows = accountStore(tx);
-      const taken = await rows.find(local);
-      if (taken) {
-        const text = taken.removedAt
-          ? `${jid.bare} was removed, and its name is not given to anybody else`
-          : `${jid.bare} exists already`;
-        throw new StanzaError("conflict", { text });
-      }
+      await mustBeFree(rows, jid);
       await rows.insert(row);
       await rows.setCredentials(local, credentials);
     });
@@ -86,6 +83,29 @@ export class Accounts {
       await rows.setCredentials(local, credentials);
     });
     this.#events.emit("account.password", { account: jid.bare });
+  }
+
+  /** Lets nobody log in to an account, or its owner again; everything of it stays. `item-not-found` without one. */
+  async setDisabled(jid: Jid, disabled: boolean): Promise<void> {
+    const local = this.#localOf(jid);
+    const changed = await this.#store.transaction(async (tx) => {
+      const rows = accountStore(tx);
+      const before = await mustExist(rows, jid);
+      if ((before.disabledAt !== null) === disabled) return false;
+      await rows.setDisabled(local, disabled ? new Date() : null);
+      return true;
+    });
+    if (changed && disabled) this.#events.emit("account.disabled", { account: jid.bare });
+  }
+
+  /** These are the administrators from now on, and nobody else; `item-not-found` where one is no account. */
+  async setAdmins(jids: readonly Jid[]): Promise<void> {
+    const locals = jids.map((jid) => this.#localOf(jid));
+    await this.#store.transaction(async (tx) => {
+      const rows = accountStore(tx);
+      for (const jid of jids) await mustExist(rows, jid);
+      await rows.setAdmins(locals);
+    });
   }
 
   /** Ends an account. Its name stays taken, so that nobody inherits its contacts and followers. */
@@ -124,16 +144,24 @@ export class Accounts {
     return (await this.find(local)) !== undefined;
   }
 
+  /** Whether there is an account that may be used. */
+  async admits(local: string): Promise<boolean> {
+    return (await this.find(local))?.disabled === false;
+  }
+
   /**
    * What to check a password of this name against. An unknown name gets made-up credentials that are always the
    * same, so that a login attempt does not tell who has an account (RFC 5802 §5.1 sends salt and rounds to anybody).
+   * An account that was imported may have those of one hash alone: `orOther` takes what there is.
    */
-  async credentials(
-    local: string,
-    hash: ScramHash,
-  ): Promise<{ credentials: ScramCredentials; known: boolean }> {
-    const [row, key] = await Promise.all([this.#rows.credentials(local, hash), this.#keyOfUnknown()]);
-    if (row) return { credentials: fromRow(row), known: true };
+  async credentials(local: string, hash: ScramHash, orOther?: "orOther"): Promise<Verifier> {
+    const [own, key] = await Promise.all([this.#rows.credentials(local, hash), this.#keyOfUnknown()]);
+    const row = own ?? (orOther && (await this.#rows.verifiers(local))[0]);
+    if (row) {
+      const disabled = (await this.#rows.find(local))?.disabledAt;
+      const verifier = { credentials: fromRow(row), hash: row.hash, known: true };
+      return disabled ? { ...verifier, disabled: true } : verifier;
+    }
     const derived = (what: string, length: number) =>
       createHmac("sha512", key).update(`${what} ${hash} ${local}`).digest().subarray(0, length);
     return {
@@ -143,6 +171,7 @@ export class Accounts {
         storedKey: derived("stored", hashes[hash]),
         serverKey: derived("server", hashes[hash]),
       },
+      hash,
       known: false,
     };
   }
@@ -158,15 +187,26 @@ export class Accounts {
     return jid.local;
   }
 
-  #account({ local, admin, createdAt }: AccountRow): Account {
-    return { jid: `${local}@${this.#domain}`, local, admin, createdAt };
+  #account({ local, admin, createdAt, disabledAt }: AccountRow): Account {
+    return { jid: `${local}@${this.#domain}`, local, admin, disabled: disabledAt !== null, createdAt };
   }
 }
 
-async function mustExist(rows: ReturnType<typeof accountStore>, jid: Jid): Promise<void> {
+const blank = { removedAt: null, disabledAt: null, cleared: false };
+
+async function mustBeFree(rows: ReturnType<typeof accountStore>, jid: Jid): Promise<void> {
+  const taken = await rows.find(jid.local);
+  if (!taken) return;
+  const text = taken.removedAt
+    ? `${jid.bare} was removed, and its name is not given to anybody else`
+    : `${jid.bare} exists already`;
+  throw new StanzaError("conflict", { text });
+}
+
+async function mustExist(rows: ReturnType<typeof accountStore>, jid: Jid): Promise<AccountRow> {
   const row = await rows.find(jid.local);
-  if (!row || row.removedAt)
-    throw new StanzaError("item-not-found", { text: `There is no account ${jid.bare}` });
+  if (row && !row.removedAt) return row;
+  throw new StanzaError("item-not-found", { text: `There is no account ${jid.bare}` });
 }
 
 async function verifiers(local: string, password: string): Promise<CredentialsRow[]> {

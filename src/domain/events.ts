@@ -8,6 +8,8 @@ export interface DomainEvents {
   /** Told again at the next start where a listener failed or was interrupted: listeners must not mind. */
   "account.removed": { account: string };
   "account.password": { account: string };
+  /** Nobody can log in to it until it is enabled again. */
+  "account.disabled": { account: string };
   /** A roster item is as told now; `subscription: "remove"` where it is gone; `previous` what it was before, if it was. */
   "roster.changed": { account: string; item: RosterChange; previous: RosterChange | undefined };
   /** XEP-0191: these contacts of an account are no longer blocked. */

@@ -22,6 +22,8 @@ const maxRefusals = 12;
 export interface Authenticator {
   /** SCRAM credentials of a name; an unknown name gets stable made-up ones, `known: false`. */
   credentials: Lookup;
+  /** Whether there is such an account, and it may be used. */
+  admits(local: string): Promise<boolean>;
 }
 
 export interface SaslOptions {
@@ -56,10 +58,10 @@ export class SaslNegotiation {
   constructor(options: SaslOptions) {
     this.#options = options;
     const { authenticator, encrypted, bindings } = options;
-    const lookup: Lookup = (local, hash) => {
+    const lookup: Lookup = (local, hash, orOther) => {
       this.#claimed = local;
       this.#checkThrottle();
-      return authenticator.credentials(local, hash);
+      return authenticator.credentials(local, hash, orOther);
     };
     this.#context = { encrypted, bindings, lookup };
   }

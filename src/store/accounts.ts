@@ -1,5 +1,5 @@
 /** Accounts, their SCRAM verifiers, and the secrets of the node. */
-import { and, asc, eq, isNotNull, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, isNotNull, sql } from "drizzle-orm";
 import { prepared } from "./prepared.ts";
 import type { Schema } from "./schema.ts";
 import type { Store } from "./store.ts";
@@ -60,6 +60,32 @@ export const accountStore = (store: Store) => ({
       .select()
       .from(t.accounts)
       .where(and(isNotNull(t.accounts.removedAt), eq(t.accounts.cleared, false)))
+      .all();
+  },
+
+  setDisabled: (local: string, disabledAt: Date | null): Promise<void> =>
+    store.transaction(async ({ db, t }) => {
+      db.update(t.accounts).set({ disabledAt }).where(eq(t.accounts.local, local)).run();
+    }),
+
+  /** These are administrators, and no others. */
+  setAdmins: (locals: readonly string[]): Promise<void> =>
+    store.transaction(async ({ db, t }) => {
+      db.update(t.accounts).set({ admin: false }).run();
+      db.update(t.accounts)
+        .set({ admin: true })
+        .where(inArray(t.accounts.local, [...locals]))
+        .run();
+    }),
+
+  /** All verifiers of an account. */
+  async verifiers(local: string): Promise<CredentialsRow[]> {
+    const { db, t } = store;
+    return db
+      .select()
+      .from(t.credentials)
+      .where(eq(t.credentials.local, local))
+      .orderBy(asc(t.credentials.hash))
       .all();
   },
 

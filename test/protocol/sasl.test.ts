@@ -336,7 +336,7 @@ describe("guessing", () => {
 
 test("what the server cannot check now may be tried again", async (t) => {
   const broken = () => Promise.reject(new Error("the disk is full"));
-  const ports = await openPorts(t, { authenticator: { credentials: broken } });
+  const ports = await openPorts(t, { authenticator: { credentials: broken, admits: broken } });
   const { stream } = await ports.opens();
   for (const login of [plain("ana", password), auth("SCRAM-SHA-1", "n,,n=ana,r=abc")]) {
     stream.raw(login);

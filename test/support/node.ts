@@ -12,6 +12,7 @@ import type { ConfigInput } from "../../src/config.ts";
 import { Actor, type Role } from "./actor.ts";
 import { certificateFor, type Certificate } from "./certificate.ts";
 import { connect, type StreamOptions } from "./stream.ts";
+import { until } from "./until.ts";
 
 export interface Outcome {
   readonly code: number | null;
@@ -110,8 +111,25 @@ export class NodeProcess {
       child.once("exit", () => reject(new Error(`the node ended:\n${this.output}`)));
     });
     await reached;
-    const portOf = (what: keyof typeof announced): number =>
-      Number(announced[what].exec(this.output)?.[1] ?? 0);
+    this.#readPorts(this.output);
+  }
+
+  /** Waits until it greets again: it was told to start anew. */
+  async startsAnew(): Promise<void> {
+    const greetings = () => [...this.output.matchAll(/ serves [^]*?^ {2}data .+$/gm)];
+    await until(() => greetings().length === 2, "the node starts anew");
+    this.#readPorts(greetings()[1]![0]);
+  }
+
+  /** Waits until it ends by itself; its exit code. */
+  async ends(): Promise<number | null> {
+    const child = this.#child!;
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    return child.exitCode;
+  }
+
+  #readPorts(greeting: string): void {
+    const portOf = (what: keyof typeof announced): number => Number(announced[what].exec(greeting)?.[1] ?? 0);
     this.ports = {
       c2s: portOf("c2s"),
       c2sTls: portOf("c2sTls"),

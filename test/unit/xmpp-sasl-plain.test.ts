@@ -1,6 +1,7 @@
 /** RFC 4616, 4013, 4648: PLAIN, prepared strings and strict base64. */
 import assert from "node:assert";
 import { test } from "node:test";
+import { SaslError } from "../../src/xmpp/errors.ts";
 import { decodeBase64 } from "../../src/xmpp/sasl/base64.ts";
 import { PlainExchange } from "../../src/xmpp/sasl/plain.ts";
 import { saslprep } from "../../src/xmpp/sasl/saslprep.ts";
@@ -9,11 +10,35 @@ import { deriveCredentials } from "../../src/xmpp/sasl/scram.ts";
 const credentials = await deriveCredentials("tanstaaftanstaaf", "SHA-256", Buffer.from("salt"), 4096);
 
 const plain = (message: string | Buffer) =>
-  new PlainExchange(async (local) => ({ credentials, known: local === "tim" })).respond(Buffer.from(message));
+  new PlainExchange(async (local, hash) => ({ credentials, hash, known: local === "tim" })).respond(
+    Buffer.from(message),
+  );
 
 test("PLAIN knows who it is, whatever the case of the name", async () => {
   assert.deepEqual(await plain("\0tim\0tanstaaftanstaaf"), { local: "tim", authzid: undefined });
   assert.deepEqual(await plain("Ursel\0TIM\0tanstaaftanstaaf"), { local: "tim", authzid: "Ursel" });
+});
+
+test("PLAIN takes the verifier of another hash where there is no other", async () => {
+  const old = await deriveCredentials("secret", "SHA-1", Buffer.from("salt"), 4096);
+  const exchange = new PlainExchange(async (_local, hash, orOther) =>
+    orOther ? { credentials: old, hash: "SHA-1", known: true } : { credentials, hash, known: false },
+  );
+  assert.deepEqual(await exchange.respond(Buffer.from("\0tim\0secret")), {
+    local: "tim",
+    authzid: undefined,
+  });
+});
+
+test("PLAIN tells the owner of a disabled account, and nobody else, that it is", async () => {
+  const tries = (password: string) =>
+    new PlainExchange(async (_local, hash) => ({ credentials, hash, known: true, disabled: true })).respond(
+      Buffer.from(`\0tim\0${password}`),
+    );
+  const refusal = (condition: string) => (error: unknown) =>
+    error instanceof SaslError && error.condition === condition;
+  await assert.rejects(tries("tanstaaftanstaaf"), refusal("account-disabled"));
+  await assert.rejects(tries("wrong"), refusal("not-authorized"));
 });
 
 test("PLAIN refuses a wrong password, an unknown name and a name that nobody can have", async () => {

@@ -30,7 +30,7 @@ const vectors: Record<string, Record<"salt" | "client" | "server" | "first" | "f
 for (const [hash, vector] of Object.entries(vectors) as [ScramHash, (typeof vectors)[string]][]) {
   test(`the SCRAM-${hash} example`, async () => {
     const credentials = await deriveCredentials("pencil", hash, Buffer.from(vector.salt, "base64"), 4096);
-    const lookup: Lookup = async () => ({ credentials, known: true });
+    const lookup: Lookup = async () => ({ credentials, hash, known: true });
     const nonce = vector.server;
     const exchange = new ScramExchange({ hash, plus: false, bindings: new Map(), lookup, nonce });
     assert.deepEqual(await exchange.respond(Buffer.from(`n,,n=user,r=${vector.client}`)), {
@@ -75,7 +75,7 @@ const bindings = new Map([["tls-exporter", () => data]]);
 
 async function exchangeWith(options: Partial<ScramOptions>): Promise<ScramExchange> {
   const credentials = await deriveCredentials("pencil", "SHA-256", Buffer.from("salt"), 4096);
-  const lookup: Lookup = async (local) => ({ credentials, known: local === "user" });
+  const lookup: Lookup = async (local, hash) => ({ credentials, hash, known: local === "user" });
   return new ScramExchange({ hash: "SHA-256", plus: false, bindings: new Map(), lookup, ...options });
 }
 

@@ -14,11 +14,24 @@ export interface Exchange {
   respond(message: Buffer): Promise<Step>;
 }
 
-/** The verifier of a name, made up where there is no such account (`known: false`). */
-export type Lookup = (
-  local: string,
-  hash: ScramHash,
-) => Promise<{ readonly credentials: ScramCredentials; readonly known: boolean }>;
+/** What a password of a name is checked against. */
+export interface Verifier {
+  readonly credentials: ScramCredentials;
+  readonly hash: ScramHash;
+  /** `false`: made up, as there is no such account. */
+  readonly known: boolean;
+  /** The account may not be used at present. */
+  readonly disabled?: true;
+}
+
+/** The verifier of a name; with `orOther`, one of another hash where it has none of this one. */
+export type Lookup = (local: string, hash: ScramHash, orOther?: "orOther") => Promise<Verifier>;
+
+/** Throws unless the account may be used by who has proven to be its owner. */
+export function admit({ known, disabled }: Pick<Verifier, "known" | "disabled">): void {
+  if (!known) throw new SaslError("not-authorized");
+  if (disabled) throw new SaslError("account-disabled");
+}
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

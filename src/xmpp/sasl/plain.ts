@@ -1,6 +1,6 @@
-/** RFC 4616: PLAIN, verified against the SCRAM-SHA-256 verifier. Only to be offered inside TLS. */
+/** RFC 4616: PLAIN, verified against a SCRAM verifier. Only to be offered inside TLS. */
 import { SaslError } from "../errors.ts";
-import { decodeMessage, localOf, type Exchange, type Lookup, type Step } from "./exchange.ts";
+import { admit, decodeMessage, localOf, type Exchange, type Lookup, type Step } from "./exchange.ts";
 import { saslprep } from "./saslprep.ts";
 import { verifyPassword } from "./scram.ts";
 
@@ -19,9 +19,10 @@ export class PlainExchange implements Exchange {
     if (username === undefined || password === undefined) throw new SaslError("malformed-request");
     const local = localOf(username);
     if (saslprep(password) === undefined) throw new SaslError("not-authorized");
-    const { credentials, known } = await this.#lookup(local, "SHA-256");
-    const right = await verifyPassword(password, "SHA-256", credentials);
-    if (!right || !known) throw new SaslError("not-authorized");
+    const verifier = await this.#lookup(local, "SHA-256", "orOther");
+    const right = await verifyPassword(password, verifier.hash, verifier.credentials);
+    if (!right) throw new SaslError("not-authorized");
+    admit(verifier);
     return { local, authzid: authzid || undefined };
   }
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { SaslError } from "../errors.ts";
 import { decodeBase64 } from "./base64.ts";
-import { decodeMessage, localOf, type Exchange, type Lookup, type Step } from "./exchange.ts";
+import { admit, decodeMessage, localOf, type Exchange, type Lookup, type Step, type Verifier } from "./exchange.ts";
 import { equalBytes, scramDigest, scramHmac, type ScramCredentials, type ScramHash } from "./scram.ts";
 
 /** The channel-binding data of a connection by type (`tls-exporter`, …); empty where nothing can be bound to. */
@@ -32,8 +32,7 @@ const clientFinal =
 interface Pending {
   readonly local: string;
   readonly authzid: string | undefined;
-  readonly credentials: ScramCredentials;
-  readonly known: boolean;
+  readonly verifier: Verifier;
   readonly nonce: string;
   /** What `c=` must be once decoded: the GS2 header and the channel-binding data. */
   readonly binding: Buffer;
@@ -62,14 +61,14 @@ export class ScramExchange implements Exchange {
     if (extension !== undefined) throw new SaslError("malformed-request");
     const binding = Buffer.concat([Buffer.from(header), this.#bindingData(header, type)]);
     const local = localOf(decodeName(username));
-    const { credentials, known } = await this.#options.lookup(local, this.#options.hash);
+    const verifier = await this.#options.lookup(local, this.#options.hash);
+    const { credentials } = verifier;
     const nonce = clientNonce + (this.#options.nonce ?? randomBytes(nonceBytes).toString("base64"));
     const challenge = `r=${nonce},s=${credentials.salt.toString("base64")},i=${credentials.iterations}`;
     this.#pending = {
       local,
       authzid: authzid === undefined ? undefined : decodeName(authzid),
-      credentials,
-      known,
+      verifier,
       nonce,
       binding,
       messages: `${bare},${challenge}`,
@@ -93,12 +92,14 @@ export class ScramExchange implements Exchange {
     const found = clientFinal.exec(text);
     if (!found) throw new SaslError("malformed-request");
     const [, withoutProof = "", binding = "", nonce = "", proof = ""] = found;
-    const { credentials, local, authzid } = pending;
+    const { verifier, local, authzid } = pending;
+    const { credentials } = verifier;
     const authMessage = `${pending.messages},${withoutProof}`;
     const bound = equalBytes(decodeBase64(binding), pending.binding);
     const fresh = equalBytes(Buffer.from(nonce), Buffer.from(pending.nonce));
     const proven = proves(decodeBase64(proof), this.#options.hash, credentials, authMessage);
-    if (!bound || !fresh || !proven || !pending.known) throw new SaslError("not-authorized");
+    if (!bound || !fresh || !proven) throw new SaslError("not-authorized");
+    admit(verifier);
     const signature = scramHmac(this.#options.hash, credentials.serverKey, authMessage);
     return { local, authzid, final: Buffer.from(`v=${signature.toString("base64")}`) };
   }
