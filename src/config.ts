@@ -169,6 +169,13 @@ const settings = z.strictObject({
     feedback: contact("for opinions"),
     sales: contact("for business"),
   }),
+  archive: group({
+    keep_days: z
+      .int({ error: "must be a whole number" })
+      .min(0, "must be 0 or more")
+      .default(0)
+      .describe("Days after which messages go from everybody's archive; 0: never, they are their people's"),
+  }),
   upload: group({
     max_file_size: count
       .default(100 * 1024 ** 2)

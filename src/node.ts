@@ -12,6 +12,7 @@ import { ArchivePreferences } from "./domain/archive-preferences.ts";
 import { Avatars } from "./domain/avatars.ts";
 import { Blocking } from "./domain/blocking.ts";
 import { Follows } from "./domain/follows.ts";
+import { FullText } from "./domain/full-text.ts";
 import { Posts } from "./domain/posts.ts";
 import { Rosters } from "./domain/rosters.ts";
 import { Timeline } from "./domain/timeline.ts";
@@ -96,8 +97,10 @@ export async function openNode(config: Config, log: Logger): Promise<OpenNode | 
     const events = new Events<PipitEvents>(log);
     closers.push(() => withinGrace(events.idle()));
     const context = assemble(config, log, store, events);
-    const { archive, registry, uploads } = context;
+    const { archive, fullText, registry, uploads } = context;
     await archive.open();
+    await fullText.open();
+    closers.push(() => fullText.close());
     closers.push(() => uploads.close());
     closers.push(() => registry.close());
     for (const module of [...modules, ...(await loadModules(config.modules))]) {
@@ -139,6 +142,7 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
     seconds: config.c2s.resume_seconds,
     location: config.c2s.location,
     store: hibernatedStore<HibernatedState>(store),
+    frontier: () => archive.frontier,
     route: (stanza) => router.route(stanza),
   });
   const rosters = new Rosters({ store, events });
@@ -155,10 +159,11 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
     store,
     isContact: async (account, bare) => (await rosters.of(account)).has(bare),
   });
+  const fullText = new FullText({ store, archive, log });
   const waiting = new Waiting({ store, archive, log, hasClients: (account) => sessions.has(account) });
   return {
     components,
-    ...{ archive, archivePreferences, waiting },
+    ...{ archive, archivePreferences, fullText, waiting },
     ...{ config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts },
     ...{ avatars, blocking, timeline, follows, uploads, federation, hibernation, policy },
   };

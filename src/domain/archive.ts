@@ -192,15 +192,15 @@ export class Archive {
     return rows.filter((row) => row.account === account && ids.includes(row.id));
   }
 
-  /** The account is no more. */
-  async clear(account: string): Promise<void> {
-    while ((await this.#rows.clear(account, unitSize)) > 0);
+  /** The account is no more. `gone` is told which messages went. */
+  async clear(account: string, gone: (positions: readonly number[]) => Promise<void>): Promise<void> {
+    await everyUnit(() => this.#rows.clear(account, unitSize), gone);
   }
 
-  /** Deletes what is older, from the old end on. */
-  async trim(before: Date): Promise<void> {
+  /** Deletes what is older, from the old end on. `gone` is told which messages went. */
+  async trim(before: Date, gone: (positions: readonly number[]) => Promise<void>): Promise<void> {
     const position = firstOrderOf(before.getTime());
-    while ((await this.#rows.trim(position, unitSize)) > 0);
+    await everyUnit(() => this.#rows.trim(position, unitSize), gone);
   }
 
   page(account: string, filter: MessageFilter, page: MessagePage): Promise<MessageRow[]> {
@@ -217,6 +217,17 @@ export class Archive {
     const [first] = await this.page(account, everything, { from: "start", limit: 1 });
     const [last] = await this.page(account, everything, { from: "end", limit: 1 });
     return first && last && { first, last };
+  }
+}
+
+async function everyUnit(
+  remove: () => Promise<number[]>,
+  gone: (positions: readonly number[]) => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    const positions = await remove();
+    if (positions.length === 0) return;
+    await gone(positions);
   }
 }
 

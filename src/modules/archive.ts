@@ -13,7 +13,7 @@ const newInARow = 50;
 
 export default defineModule({
   name: "archive",
-  setup: ({ archive, archivePreferences, registry }) => {
+  setup: ({ archive, archivePreferences, fullText, registry }) => {
     /** How many were new in a row, of sessions that may send something again. */
     const news = new WeakMap<Session, number>();
 
@@ -78,7 +78,7 @@ export default defineModule({
       events: {
         "session.resumed": ({ session }) => void news.delete(session),
         "account.removed": async ({ account }) => {
-          await archive.clear(account);
+          await archive.clear(account, (positions) => fullText.remove(positions));
           archivePreferences.forget(account);
         },
       },

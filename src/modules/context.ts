@@ -6,6 +6,7 @@ import type { Avatars } from "../domain/avatars.ts";
 import type { Blocking } from "../domain/blocking.ts";
 import type { DomainEvents } from "../domain/events.ts";
 import type { Follows } from "../domain/follows.ts";
+import type { FullText } from "../domain/full-text.ts";
 import type { Posts } from "../domain/posts.ts";
 import type { Rosters } from "../domain/rosters.ts";
 import type { Timeline } from "../domain/timeline.ts";
@@ -25,8 +26,14 @@ import type { Sessions } from "../server/sessions.ts";
 import type { Store } from "../store/store.ts";
 import type { ServiceEvents } from "./admin-service.ts";
 import type { CapabilityEvents } from "./capabilities.ts";
+import type { RetractionEvents } from "./tombstones.ts";
 
-export type PipitEvents = ServerEvents & PubSubEvents & DomainEvents & CapabilityEvents & ServiceEvents;
+export type PipitEvents = ServerEvents &
+  PubSubEvents &
+  DomainEvents &
+  CapabilityEvents &
+  ServiceEvents &
+  RetractionEvents;
 
 export interface ModuleContext {
   readonly config: Config;
@@ -42,6 +49,7 @@ export interface ModuleContext {
   readonly blocking: Blocking;
   readonly archive: Archive;
   readonly archivePreferences: ArchivePreferences;
+  readonly fullText: FullText;
   readonly waiting: Waiting;
   readonly pubsub: PubSub;
   readonly avatars: Avatars;

@@ -1,6 +1,9 @@
 /** The modules of Pipit, in the order in which their stage handlers run. */
 import accountSessions from "./account-sessions.ts";
 import avatars from "./avatars.ts";
+import archivePreferences from "./archive-preferences.ts";
+import archiveQuery from "./archive-query.ts";
+import archiveRetention from "./archive-retention.ts";
 import archive from "./archive.ts";
 import blocking from "./blocking.ts";
 import bookmarks from "./bookmarks.ts";
@@ -13,9 +16,11 @@ import contactInfo from "./contact-info.ts";
 import type { PipitModule } from "./context.ts";
 import disco from "./disco.ts";
 import externalServices from "./external-services.ts";
+import displayedSync from "./displayed-sync.ts";
 import follow from "./follow.ts";
 import lastActivity from "./last-activity.ts";
 import microblog from "./microblog.ts";
+import moved from "./moved.ts";
 import offline from "./offline.ts";
 import pep from "./pep.ts";
 import ping from "./ping.ts";
@@ -29,6 +34,7 @@ import stanzaIds from "./stanza-ids.ts";
 import subscriptions from "./subscriptions.ts";
 import time from "./time.ts";
 import timeline from "./timeline.ts";
+import tombstones from "./tombstones.ts";
 import upload from "./upload.ts";
 import vcard from "./vcard.ts";
 import version from "./version.ts";
@@ -41,6 +47,8 @@ export const modules: readonly PipitModule[] = [
   reports,
   // Presence gets its picture before anybody sees it.
   avatars,
+  displayedSync,
+  moved,
   accountSessions,
   contactInfo,
   roster,
@@ -51,6 +59,10 @@ export const modules: readonly PipitModule[] = [
   offline,
   archive,
   carbons,
+  tombstones,
+  archiveQuery,
+  archivePreferences,
+  archiveRetention,
   presence,
   remotePresence,
   probes,

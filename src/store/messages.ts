@@ -2,7 +2,7 @@
 import { and, asc, count, desc, eq, gt, gte, inArray, lt, lte, sql, type SQL } from "drizzle-orm";
 import { prepared } from "./prepared.ts";
 import type { Schema } from "./schema.ts";
-import type { Store } from "./store.ts";
+import type { Db, Store } from "./store.ts";
 
 export type MessageRow = Schema["messages"]["$inferSelect"];
 export type ArchivePreferencesRow = Schema["archivePreferences"]["$inferSelect"];
@@ -150,8 +150,22 @@ const upsertTaken = prepared(({ db, t: { messagesTaken } }) =>
     .prepare(),
 );
 
+const parametersOf = (filter: MessageFilter) => ({
+  ...filter,
+  with: filter.with ?? null,
+  resource: filter.resource ?? null,
+});
+
 export const messageStore = (store: Store) => {
   const { messages, messagesTaken, archivePreferences: preferences } = store.t;
+
+  async function drop(db: Db, which: SQL, limit: number): Promise<number[]> {
+    const { position } = messages;
+    const some = db.select({ position }).from(messages).where(which).orderBy(asc(position)).limit(limit);
+    const gone = await db.delete(messages).where(inArray(position, some)).returning({ position });
+    return gone.map((row) => row.position);
+  }
+
   return {
     /** `rows` is asked once the unit is at work, so that all that came until then is in one commit. */
     append: (rows: () => readonly MessageRow[]): Promise<void> =>
@@ -175,14 +189,14 @@ export const messageStore = (store: Store) => {
 
     async page(account: string, filter: MessageFilter, { from, limit }: MessagePage): Promise<MessageRow[]> {
       const statement = (filter.with === undefined ? ofArchive : ofConversation)[from](store);
-      const rows = statement.all({ account, ...filter, limit });
+      const rows = statement.all({ account, ...parametersOf(filter), limit });
       return from === "start" ? rows : rows.reverse();
     },
 
     /** How many there are; more than `limit` are not counted. */
     async count(account: string, filter: MessageFilter, limit: number): Promise<number> {
       const statement = (filter.with === undefined ? ofArchive : ofConversation).count(store);
-      return statement.get({ account, ...filter, limit })?.count ?? 0;
+      return statement.get({ account, ...parametersOf(filter), limit })?.count ?? 0;
     },
 
     /** Their positions, the newest first; so many of the conversation's newest messages are looked at. */
@@ -227,31 +241,27 @@ export const messageStore = (store: Store) => {
         await db.update(messages).set({ stanza }).where(eq(messages.position, position));
       }),
 
-    /** Deletes some of an account's messages; how many there were. */
-    clear: (account: string, limit: number): Promise<number> =>
+    /** Those behind a position and in front of another one, of all accounts; the oldest first. */
+    async since(after: number, before: number, limit: number): Promise<MessageRow[]> {
+      return store.db
+        .select()
+        .from(messages)
+        .where(and(gt(messages.position, after), lt(messages.position, before)))
+        .orderBy(asc(messages.position))
+        .limit(limit);
+    },
+
+    /** Deletes some of an account's messages; which ones. */
+    clear: (account: string, limit: number): Promise<number[]> =>
       store.transaction(async ({ db }) => {
-        const some = db
-          .select({ position: messages.position })
-          .from(messages)
-          .where(eq(messages.account, account))
-          .limit(limit);
-        const { changes } = await db.delete(messages).where(inArray(messages.position, some));
         await db.delete(messagesTaken).where(eq(messagesTaken.account, account));
         await db.delete(preferences).where(eq(preferences.account, account));
-        return changes;
+        return drop(db, eq(messages.account, account), limit);
       }),
 
-    /** Deletes some of the oldest messages in front of a position; how many there were. */
-    trim: (before: number, limit: number): Promise<number> =>
-      store.transaction(async ({ db }) => {
-        const some = db
-          .select({ position: messages.position })
-          .from(messages)
-          .where(lt(messages.position, before))
-          .orderBy(asc(messages.position))
-          .limit(limit);
-        return (await db.delete(messages).where(inArray(messages.position, some))).changes;
-      }),
+    /** Deletes some of the oldest messages in front of a position; which ones. */
+    trim: (before: number, limit: number): Promise<number[]> =>
+      store.transaction(({ db }) => drop(db, lt(messages.position, before), limit)),
 
     async preferences(account: string): Promise<ArchivePreferencesRow | undefined> {
       const [row] = await store.db.select().from(preferences).where(eq(preferences.account, account));
