@@ -87,6 +87,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
     maturity: "Deferred",
     note: "no comments, no repeats",
   },
+  "0283": { title: "Moved", version: "0.2.0", maturity: "Experimental" },
   "0288": { title: "Bidirectional Server-to-Server Connections", version: "1.0.1", maturity: "Stable" },
   "0292": {
     title: "vCard4 Over XMPP",
@@ -136,4 +137,5 @@ export const xeps: Readonly<Record<string, Xep>> = {
     maturity: "Experimental",
     note: "where `addresses` is set",
   },
+  "0490": { title: "Message Displayed Synchronization", version: "1.0.1", maturity: "Stable" },
 };

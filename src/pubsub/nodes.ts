@@ -36,26 +36,32 @@ export function checkName(name: string, what: string): void {
 export class Nodes {
   readonly #engine: Engine;
   readonly #standings: Standings;
-  readonly #projections = new Map<string, { projection: Projection; defaults: Partial<NodeConfig> }>();
+  readonly #projections = new Map<string, Projection>();
+  readonly #defaults = new Map<string, Partial<NodeConfig>>();
 
   constructor(engine: Engine, standings: Standings) {
     this.#engine = engine;
     this.#standings = standings;
   }
 
-  project(node: string, projection: Projection, defaults: Partial<NodeConfig>): void {
+  project(node: string, projection: Projection): void {
     if (this.#projections.has(node)) throw new Error(`Two projections of ${node}`);
-    this.#projections.set(node, { projection, defaults });
+    this.#projections.set(node, projection);
+  }
+
+  preset(node: string, defaults: Partial<NodeConfig>): void {
+    if (this.#defaults.has(node)) throw new Error(`Two sets of defaults for ${node}`);
+    this.#defaults.set(node, defaults);
   }
 
   /** A projection is of the nodes of accounts; a service may use the same name for something else. */
   projection({ service, node }: { service: string; node: string }): Projection | undefined {
-    return isAccount(service) ? this.#projections.get(node)?.projection : undefined;
+    return isAccount(service) ? this.#projections.get(node) : undefined;
   }
 
   defaults(service: string, node?: string): NodeConfig {
     if (!isAccount(service)) return serviceDefaults;
-    const own = node === undefined ? undefined : this.#projections.get(node)?.defaults;
+    const own = node === undefined ? undefined : this.#defaults.get(node);
     return own ? { ...accountDefaults, ...own } : accountDefaults;
   }
 

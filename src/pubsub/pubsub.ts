@@ -8,6 +8,7 @@ import type { NodeConfig } from "./config.ts";
 import type { Item, PubSubEvents, PubSubNode } from "./events.ts";
 import { Items, type PublishRequest, type RetractRequest } from "./items.ts";
 import { Nodes } from "./nodes.ts";
+import { Restoration } from "./restoration.ts";
 import { Standings } from "./standings.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
@@ -67,19 +68,27 @@ export class PubSub {
   readonly subscriptions: Subscriptions;
   readonly affiliations: Affiliations;
   readonly standings: Standings;
+  readonly restoration: Restoration;
 
   constructor(options: { store: Store; events: Events<PubSubEvents>; contacts: Contacts; now?: () => Date }) {
     const engine: Engine = { now: () => new Date(), ...options };
     this.standings = new Standings(engine);
     this.nodes = new Nodes(engine, this.standings);
     this.items = new Items(engine, this.nodes, this.standings);
+    this.restoration = new Restoration(engine, this.nodes);
     this.subscriptions = new Subscriptions(engine, this.nodes, this.standings);
     this.affiliations = new Affiliations(engine, this.nodes, this.standings, this.subscriptions);
   }
 
   /** Keeps a projection of the accounts' nodes of that name, which are made with `defaults` instead of PEP's. */
   project(node: string, projection: Projection, defaults: Partial<NodeConfig> = {}): void {
-    this.nodes.project(node, projection, defaults);
+    this.nodes.project(node, projection);
+    this.nodes.preset(node, defaults);
+  }
+
+  /** The accounts' nodes of that name are made with `defaults` instead of PEP's. */
+  preset(node: string, defaults: Partial<NodeConfig>): void {
+    this.nodes.preset(node, defaults);
   }
 
   publish(request: PublishRequest): Promise<Item[]> {
