@@ -52,6 +52,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0160": { title: "Best Practices for Handling Offline Messages", version: "1.0.1", maturity: "Active" },
   "0163": { title: "Personal Eventing Protocol", version: "1.2.2", maturity: "Stable" },
   "0178": {
+  "0172": { title: "User Nickname", version: "1.1", maturity: "Stable" },
     title: "Best Practices for Use of SASL EXTERNAL with Certificates",
     version: "1.2",
     maturity: "Active",
@@ -82,6 +83,8 @@ export const xeps: Readonly<Record<string, Xep>> = {
     note: "over TLS; one remote domain a stream that we open",
   },
   "0277": {
+  "0222": { title: "Persistent Storage of Public Data via PubSub", version: "1.0", maturity: "Active" },
+  "0223": { title: "Persistent Storage of Private Data via PubSub", version: "1.1.1", maturity: "Active" },
     title: "Microblogging over XMPP",
     version: "0.6.5",
     maturity: "Deferred",

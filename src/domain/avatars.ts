@@ -22,6 +22,7 @@ export interface Picture {
 export interface Avatar extends Picture {
   /** SHA-1, in lower-case hexadecimal digits. */
   readonly hash: string;
+  readonly publishedAt: Date;
 }
 
 /** `""`: there is none any more, and those who see the account shall know. `undefined`: there never was one. */
@@ -64,7 +65,9 @@ export class Avatars {
     if (!hash || !node || !(await this.#pubsub.mayRead(node, viewer))) return undefined;
     const item = await this.#pubsub.item(account, NS.avatarData, hash);
     const data = item?.payload && fromBase64(text(item.payload));
-    return data && { hash, data, type: imageType(data) ?? (await this.#typeOf(account, hash)) };
+    if (!data) return undefined;
+    const type = imageType(data) ?? (await this.#typeOf(account, hash));
+    return { hash, data, type, publishedAt: item.publishedAt };
   }
 
   /** Publishes a picture as the account's avatar; everybody may see it where nothing else was decided yet. */

@@ -26,7 +26,7 @@ const sweepInterval = 30_000;
 
 export default defineModule({
   name: "pep",
-  xeps: ["0060 1.30", "0163"],
+  xeps: ["0060 1.30", "0163", "0172", "0222", "0223"],
   identities: { account: [{ category: "pubsub", type: "pep" }] },
   features: { account: [...pubsubFeatures, ...accountFeatures] },
   setup: (context) => {

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { METHODS } from "hono/router";
 import type { Config } from "../config.ts";
 import type { Accounts } from "../domain/accounts.ts";
+import type { Avatars } from "../domain/avatars.ts";
 import type { Posts } from "../domain/posts.ts";
 import type { Uploads } from "../domain/uploads.ts";
 import type { Logger } from "../log.ts";
@@ -44,6 +45,7 @@ const guesses: readonly (readonly [guess: string, format: "atom" | "rss"])[] = [
 export interface AppOptions {
   readonly config: Config;
   readonly accounts: Accounts;
+  readonly avatars: Avatars;
   readonly posts: Posts;
   readonly uploads: Uploads;
   readonly log: Logger;
@@ -51,7 +53,16 @@ export interface AppOptions {
   readonly tlsPorts?: TlsPorts;
 }
 
-export function createApp({ config, accounts, posts, uploads, log, bosh, tlsPorts = {} }: AppOptions): Hono {
+export function createApp({
+  config,
+  accounts,
+  avatars,
+  posts,
+  uploads,
+  log,
+  bosh,
+  tlsPorts = {},
+}: AppOptions): Hono {
   const assets = new Assets();
   const site = {
     name: config.domain,
@@ -64,7 +75,7 @@ export function createApp({ config, accounts, posts, uploads, log, bosh, tlsPort
   };
   const listings = new Listings(accounts, posts);
   const representations = new Representations(fingerprint(config.domain, config.url), renderedMaximum);
-  const pages = createPages({ config, site, accounts, posts, listings, representations, assets });
+  const pages = createPages({ config, site, accounts, avatars, posts, listings, representations, assets });
   const feeds = createFeeds({ config, posts, listings, representations, assets });
   const files = createUploads(uploads);
   const problem = problems(site);

@@ -19,7 +19,7 @@ const colours = [
 const graphemes = new Intl.Segmenter("und", { granularity: "grapheme" });
 
 /** An SVG document; `jid` is bare. */
-export function avatar(jid: string): string {
+export function drawnAvatar(jid: string): string {
   const hash = createHash("sha256").update(jid).digest().readUInt16BE();
   const [first] = graphemes.segment(jid);
   const initial = escapeText((first?.segment ?? "").toUpperCase());

@@ -7,10 +7,12 @@ import { TimelinePage } from "../../views/timeline.tsx";
 import { WelcomePage } from "../../views/welcome.tsx";
 import type { Config } from "../config.ts";
 import type { Accounts } from "../domain/accounts.ts";
+import type { Avatars } from "../domain/avatars.ts";
 import type { Post, Posts } from "../domain/posts.ts";
+import { imageType } from "../xmpp/image.ts";
 import { listingPath, localOf, pagePath, type Listing } from "./addresses.ts";
 import type { Assets } from "./assets.ts";
-import { avatar } from "./avatar.ts";
+import { drawnAvatar } from "./avatar.ts";
 import { listingHead, postHead } from "./heads.ts";
 import type { FoundListing, Listings } from "./listings.ts";
 import { lastTick } from "./moments.ts";
@@ -29,13 +31,23 @@ export interface PagesOptions {
   readonly config: Config;
   readonly site: Site;
   readonly accounts: Accounts;
+  readonly avatars: Avatars;
   readonly posts: Posts;
   readonly listings: Listings;
   readonly representations: Representations;
   readonly assets: Assets;
 }
 
-export function pages({ config, site, accounts, posts, listings, representations, assets }: PagesOptions) {
+export function pages({
+  config,
+  site,
+  accounts,
+  avatars,
+  posts,
+  listings,
+  representations,
+  assets,
+}: PagesOptions) {
   const { domain, url: base } = config;
   const place = { domain, base, image: assets.path("icon-512.png") };
   const problem = problems(site);
@@ -120,15 +132,18 @@ export function pages({ config, site, accounts, posts, listings, representations
     async avatar(c: Context): Promise<Response> {
       const account = await accounts.find(c.req.param("person")!.slice(1));
       if (!account) return c.notFound();
+      const shown = await avatars.seenBy(account.jid, undefined);
+      // What is no picture to a browser is none here, whatever its owner calls it.
+      const own = shown && imageType(shown.data) === shown.type ? shown : undefined;
       return representations.answer(c, {
-        type: "image/svg+xml",
-        key: ["avatar", account.jid],
+        type: own?.type ?? "image/svg+xml",
+        key: ["avatar", account.jid, own?.hash],
         changes: 0,
-        changedAt: account.createdAt,
-        cacheControl: "public, max-age=86400",
+        changedAt: own?.publishedAt ?? account.createdAt,
+        cacheControl: "public, max-age=3600",
         // Feed readers on other sites show it.
         headers: { "Cross-Origin-Resource-Policy": "cross-origin" },
-        render: () => avatar(account.jid),
+        render: () => own?.data ?? drawnAvatar(account.jid),
       });
     },
   };

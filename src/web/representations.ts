@@ -15,7 +15,8 @@ export interface Resource {
   readonly changedAt: Date;
   readonly cacheControl: string;
   readonly headers?: Readonly<Record<string, string>>;
-  render(): string | Promise<string>;
+  /** Text, or the bytes of a picture. */
+  render(): string | Uint8Array | Promise<string>;
 }
 
 interface Rendered {
@@ -97,7 +98,9 @@ export class Representations {
 }
 
 async function rendered(resource: Resource): Promise<Rendered> {
-  const body = new TextEncoder().encode(await resource.render());
+  const made = await resource.render();
+  if (typeof made !== "string") return { body: new Uint8Array(made), gzip: undefined };
+  const body = new TextEncoder().encode(made);
   const small = body.length < gzipMinimum;
   return { body, gzip: small ? undefined : new Uint8Array(await compress(body)) };
 }

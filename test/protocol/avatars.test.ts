@@ -272,3 +272,37 @@ test("a picture is named by its own digest, and metadata say what they have to (
   const [item] = await items(juliet, juliet, data);
   assert.equal(attr(item!, "id"), sha1(face));
 });
+
+test("the web shows it where everybody may see it, and else a letter", async (t) => {
+  await using stage = await cast(t, { juliet: { presence: false } });
+  const { juliet } = stage.actors;
+  const shown = async (
+    etag = "",
+  ): Promise<{ status: number; type: string | null; body: Buffer; etag: string }> => {
+    const response = await fetch(`${stage.web}/@juliet/avatar.svg`, { headers: { "If-None-Match": etag } });
+    const body = Buffer.from(await response.arrayBuffer());
+    const { status, headers } = response;
+    return { status, type: headers.get("content-type"), body, etag: headers.get("etag") ?? "" };
+  };
+  const letter = await shown();
+  assert.equal(letter.type, "image/svg+xml");
+  await puts(juliet, face);
+  const picture = await shown(letter.etag);
+  assert.equal(picture.type, "image/png");
+  assert(picture.body.equals(face));
+  assert.equal((await shown(picture.etag)).status, 304);
+  await juliet.asks(
+    `<iq type='set'><pubsub xmlns='${pubsub}#owner'><configure node='${data}'><x xmlns='jabber:x:data' type='submit'>
+       <field var='pubsub#access_model'><value>presence</value></field></x></configure></pubsub></iq>`,
+    ok,
+  );
+  assert.equal((await shown(picture.etag)).type, "image/svg+xml");
+});
+
+test("what only calls itself a picture is none on the web", async (t) => {
+  await using stage = await cast(t, { juliet: { presence: false } });
+  await puts(stage.actors.juliet, Buffer.from("<script>alert(1)</script>"));
+  const response = await fetch(`${stage.web}/@juliet/avatar.svg`);
+  assert.equal(response.headers.get("content-type"), "image/svg+xml");
+  assert(!(await response.text()).includes("script"));
+});
