@@ -13,7 +13,9 @@ import { Avatars } from "./domain/avatars.ts";
 import { Blocking } from "./domain/blocking.ts";
 import { Follows } from "./domain/follows.ts";
 import { FullText } from "./domain/full-text.ts";
+import { Invitations } from "./domain/invitations.ts";
 import { Posts } from "./domain/posts.ts";
+import { Registration } from "./domain/registration.ts";
 import { Rosters } from "./domain/rosters.ts";
 import { Timeline } from "./domain/timeline.ts";
 import { Uploads } from "./domain/uploads.ts";
@@ -40,6 +42,7 @@ import { connectLink } from "./server/s2s-out.ts";
 import { S2sPolicy } from "./server/s2s-policy.ts";
 import { listenS2s, type S2s } from "./server/s2s.ts";
 import { Sessions } from "./server/sessions.ts";
+import { RegistrationThrottle } from "./server/throttle.ts";
 import { ServerTls } from "./server/tls.ts";
 import { webSockets } from "./server/websocket.ts";
 import { accountStore } from "./store/accounts.ts";
@@ -146,6 +149,9 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
     route: (stanza) => router.route(stanza),
   });
   const rosters = new Rosters({ store, events });
+  const invitations = new Invitations({ config, store, accounts, rosters });
+  const throttle = new RegistrationThrottle();
+  const registration = new Registration({ config, accounts, invitations, throttle, log });
   const isOurs = (bare: string) => bare === domain || registry.services.has(bare);
   const blocking = new Blocking({ store, isOurs });
   const pubsub = new PubSub({ store, events, contacts: contactsOf(rosters, blocking) });
@@ -165,6 +171,7 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
     components,
     ...{ archive, archivePreferences, fullText, waiting },
     ...{ config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts },
+    ...{ invitations, registration },
     ...{ avatars, blocking, timeline, follows, uploads, federation, hibernation, policy },
   };
 }
@@ -228,6 +235,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
         tls,
         requireTls: config.c2s.require_tls,
         authenticator: node.accounts,
+        registrar: node.registration,
         sessions: node.sessions,
         hibernation: node.hibernation,
         router: node.router,

@@ -1,9 +1,11 @@
 /** What the command line can do. One table for both ways: inside the running node, or on an opened one. */
 import type { ParseArgsConfig } from "node:util";
+import { stateOf, type Invitation, type Invitations } from "./domain/invitations.ts";
 import type { Post } from "./domain/posts.ts";
 import { federationLines, federationText } from "./federation-report.ts";
 import { followed, followersOf, line } from "./modules/timeline-commands.ts";
 import type { OpenNode } from "./node.ts";
+import { formatDateTime } from "./xmpp/datetime.ts";
 import { StanzaError } from "./xmpp/errors.ts";
 import { parseJid, type Jid } from "./xmpp/jid.ts";
 
@@ -93,6 +95,39 @@ export const verbs: Readonly<Record<string, Verb>> = {
       const jid = jidOf(address);
       await accounts.remove(jid);
       return { text: `${jid.bare} is removed`, data: { jid: jid.bare } };
+    },
+  },
+  "invite create": {
+    args: [],
+    options: { username: { type: "string" }, from: { type: "string" }, days: { type: "string" } },
+    about: "make a link with which somebody makes an account, and becomes a contact of --from",
+    async run({ invitations }, _, { username, from, days }) {
+      const invitation = await invitations.create({
+        kind: "account",
+        username: username as string | undefined,
+        ...(from !== undefined && { inviter: jidOf(String(from)), befriends: true }),
+        ...(days !== undefined && { days: Number(days) }),
+      });
+      const data = invitationData(invitations, invitation);
+      const until = formatDateTime(data.expiresAt);
+      return { text: `${data.link}\ngood for one account, until ${until}`, data };
+    },
+  },
+  "invite list": {
+    args: [],
+    about: "show the invitations, those that are over too",
+    async run({ invitations }) {
+      const list = (await invitations.list()).map((one) => invitationData(invitations, one));
+      return { text: list.map(invitationLine).join("\n"), data: list };
+    },
+  },
+  "invite revoke": {
+    args: ["link"],
+    about: "take back an invitation that nobody has used",
+    async run({ invitations }, [link = ""]) {
+      const token = link.slice(link.lastIndexOf("/") + 1);
+      await invitations.revoke(token);
+      return { text: "the invitation is good for nothing now", data: { token } };
     },
   },
   post: {
@@ -193,4 +228,19 @@ async function authorOf({ config, accounts }: OpenNode, address: string | undefi
 function posted({ posts }: OpenNode, post: Post): Answer {
   const url = posts.permalink(post);
   return { text: `${post.id}\n${url}`, data: { id: post.id, url } };
+}
+
+const invitationData = (invitations: Invitations, invitation: Invitation) => ({
+  ...invitation,
+  state: stateOf(invitation),
+  link: invitations.linkOf(invitation),
+  uri: invitations.uriOf(invitation),
+});
+
+/** A line for people. */
+function invitationLine(one: ReturnType<typeof invitationData>): string {
+  const { state, link, kind, username, inviter, expiresAt, usedBy } = one;
+  const what = username ?? kind;
+  const fate = state === "used" ? `used by ${usedBy}` : `${state}, ${formatDateTime(expiresAt)}`;
+  return `${link}  ${what}${inviter === null ? "" : ` from ${inviter}`}  ${fate}`;
 }

@@ -24,6 +24,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
     note: "on accounts; no collections, no leases",
   },
   "0068": { title: "Field Standardization for Data Forms", version: "1.3.0", maturity: "Active" },
+  "0077": { title: "In-Band Registration", version: "2.4", maturity: "Final" },
   "0082": { title: "XMPP Date and Time Profiles", version: "1.1.1", maturity: "Active" },
   "0084": { title: "User Avatar", version: "1.1.4", maturity: "Stable" },
   "0092": { title: "Software Version", version: "1.1", maturity: "Stable" },
@@ -52,7 +53,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0160": { title: "Best Practices for Handling Offline Messages", version: "1.0.1", maturity: "Active" },
   "0163": { title: "Personal Eventing Protocol", version: "1.2.2", maturity: "Stable" },
   "0178": {
-  "0172": { title: "User Nickname", version: "1.1", maturity: "Stable" },
+    "0172": { title: "User Nickname", version: "1.1", maturity: "Stable" },
     title: "Best Practices for Use of SASL EXTERNAL with Certificates",
     version: "1.2",
     maturity: "Active",
@@ -83,8 +84,8 @@ export const xeps: Readonly<Record<string, Xep>> = {
     note: "over TLS; one remote domain a stream that we open",
   },
   "0277": {
-  "0222": { title: "Persistent Storage of Public Data via PubSub", version: "1.0", maturity: "Active" },
-  "0223": { title: "Persistent Storage of Private Data via PubSub", version: "1.1.1", maturity: "Active" },
+    "0222": { title: "Persistent Storage of Public Data via PubSub", version: "1.0", maturity: "Active" },
+    "0223": { title: "Persistent Storage of Private Data via PubSub", version: "1.1.1", maturity: "Active" },
     title: "Microblogging over XMPP",
     version: "0.6.5",
     maturity: "Deferred",
@@ -108,6 +109,8 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0368": { title: "SRV records for XMPP over TLS", version: "1.1.0", maturity: "Stable" },
   "0377": { title: "Spam and Abuse Reporting", version: "0.4.1", maturity: "Proposed" },
   "0398": { title: "User Avatar to vCard-Based Avatars Conversion", version: "1.0.0", maturity: "Stable" },
+  "0379": { title: "Pre-Authenticated Roster Subscription", version: "0.3.3", maturity: "Proposed" },
+  "0401": { title: "Ad-hoc Account Invitation Generation", version: "0.6.0", maturity: "Experimental" },
   "0402": { title: "PEP Native Bookmarks", version: "1.2.0", maturity: "Stable" },
   "0424": {
     title: "Message Retraction",
@@ -122,6 +125,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
     note: "in messages to `timeline@`",
   },
   "0440": { title: "SASL Channel-Binding Type Capability", version: "1.0.0", maturity: "Stable" },
+  "0445": { title: "Pre-Authenticated In-Band Registration", version: "0.2.0", maturity: "Proposed" },
   "0472": {
     title: "Pubsub Social Feed",
     version: "0.2.1",

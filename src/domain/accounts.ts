@@ -2,6 +2,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { Events } from "../events.ts";
 import { accountStore, type AccountRow, type CredentialsRow } from "../store/accounts.ts";
+import { invitationStore } from "../store/invitations.ts";
 import type { Store } from "../store/store.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { prepareLocal, type Jid } from "../xmpp/jid.ts";
@@ -34,6 +35,12 @@ export interface Account {
   readonly createdAt: Date;
 }
 
+export interface NewAccount {
+  readonly admin?: boolean;
+  /** What is written with it, all or nothing; what it returns runs behind the commit, before anybody is told. */
+  readonly also?: (tx: Store) => Promise<() => void>;
+}
+
 export interface AccountsOptions {
   readonly domain: string;
   readonly store: Store;
@@ -55,26 +62,31 @@ export class Accounts {
   }
 
   /** Makes an account; `conflict` where the name is or was somebody's, `not-acceptable` where it cannot be one. */
-  async add(jid: Jid, password: string, options: { admin?: boolean } = {}): Promise<Account> {
-    const local = this.#localOf(jid);
-    if (reserved.has(local)) {
-      throw new StanzaError("not-acceptable", { text: `The name "${local}" is reserved` });
-    }
+  async add(jid: Jid, password: string, { admin = false, also }: NewAccount = {}): Promise<Account> {
+    const local = this.#nameOf(jid);
     const credentials = await verifiers(local, password);
-    const { admin = false } = options;
     const row: AccountRow = { ...blank, local, admin, createdAt: new Date() };
-    await this.#store.transaction(async (tx) => {
+    const then = await this.#store.transaction(async (tx) => {
       const rows = accountStore(tx);
-      await mustBeFree(rows, jid);
+      const then = await also?.(tx);
+      await mustBeFree(tx, jid);
       await rows.insert(row);
       await rows.setCredentials(local, credentials);
+      return then;
     });
+    then?.();
     this.#events.emit("account.added", { account: jid.bare });
     return this.#account(row);
   }
 
-  /** `item-not-found` where there is no such account. */
-  async setPassword(jid: Jid, password: string): Promise<void> {
+  /** Throws what `add` would throw for the name now. */
+  async mustBeFree(jid: Jid, store: Store = this.#store): Promise<void> {
+    this.#nameOf(jid);
+    await mustBeFree(store, jid);
+  }
+
+  /** `item-not-found` where there is no such account. `by` is the full address of the client that asked, if one did. */
+  async setPassword(jid: Jid, password: string, by?: string): Promise<void> {
     const local = this.#localOf(jid);
     const credentials = await verifiers(local, password);
     await this.#store.transaction(async (tx) => {
@@ -82,7 +94,7 @@ export class Accounts {
       await mustExist(rows, jid);
       await rows.setCredentials(local, credentials);
     });
-    this.#events.emit("account.password", { account: jid.bare });
+    this.#events.emit("account.password", { account: jid.bare, by });
   }
 
   /** Lets nobody log in to an account, or its owner again; everything of it stays. `item-not-found` without one. */
@@ -93,6 +105,7 @@ export class Accounts {
       const before = await mustExist(rows, jid);
       if ((before.disabledAt !== null) === disabled) return false;
       await rows.setDisabled(local, disabled ? new Date() : null);
+
       return true;
     });
     if (changed && disabled) this.#events.emit("account.disabled", { account: jid.bare });
@@ -117,6 +130,22 @@ export class Accounts {
       await rows.remove(local, new Date());
     });
     await this.#clear(local);
+  }
+
+  /**
+   * Ends an account at its owner's wish; `not-allowed` where nobody else could administrate. It is gone when this
+   * resolves, and what is kept of it when what it returns does.
+   */
+  async leave(jid: Jid): Promise<() => Promise<void>> {
+    const local = this.#localOf(jid);
+    await this.#store.transaction(async (tx) => {
+      const rows = accountStore(tx);
+      const { admin } = await mustExist(rows, jid);
+      const isNeeded = admin && !(await rows.list()).some((other) => other.local !== local && canRule(other));
+      if (isNeeded) throw new StanzaError("not-allowed", { text: "The last administrator cannot leave" });
+      await rows.remove(local, new Date());
+    });
+    return () => this.#clear(local);
   }
 
   /** Takes away what is left of accounts whose removal was interrupted. To be called once all listen. */
@@ -180,6 +209,13 @@ export class Accounts {
     return (this.#unknownKey ??= this.#rows.secret("unknown-accounts", randomBytes(32).toString("base64")));
   }
 
+  /** The localpart of an address that can become somebody's. */
+  #nameOf(jid: Jid): string {
+    const local = this.#localOf(jid);
+    if (!reserved.has(local)) return local;
+    throw new StanzaError("not-acceptable", { text: `The name "${local}" is reserved` });
+  }
+
   #localOf(jid: Jid): string {
     if (jid.domain !== this.#domain || !jid.isBare || prepareLocal(jid.local) !== jid.local) {
       throw new StanzaError("not-acceptable", { text: `${jid.full} is not an address at ${this.#domain}` });
@@ -194,13 +230,20 @@ export class Accounts {
 
 const blank = { removedAt: null, disabledAt: null, cleared: false };
 
-async function mustBeFree(rows: ReturnType<typeof accountStore>, jid: Jid): Promise<void> {
-  const taken = await rows.find(jid.local);
-  if (!taken) return;
-  const text = taken.removedAt
-    ? `${jid.bare} was removed, and its name is not given to anybody else`
-    : `${jid.bare} exists already`;
-  throw new StanzaError("conflict", { text });
+const canRule = ({ admin, removedAt, disabledAt }: AccountRow): boolean =>
+  admin && removedAt === null && disabledAt === null;
+
+async function mustBeFree(store: Store, jid: Jid): Promise<void> {
+  const taken = await accountStore(store).find(jid.local);
+  if (taken) {
+    const text = taken.removedAt
+      ? `${jid.bare} was removed, and its name is not given to anybody else`
+      : `${jid.bare} exists already`;
+    throw new StanzaError("conflict", { text });
+  }
+  // XEP-0445 §5
+  if (await invitationStore(store).isReserved(jid.local, new Date()))
+    throw new StanzaError("conflict", { text: `${jid.bare} is kept for somebody who was invited` });
 }
 
 async function mustExist(rows: ReturnType<typeof accountStore>, jid: Jid): Promise<AccountRow> {

@@ -7,7 +7,8 @@ export interface DomainEvents {
   "account.added": { account: string };
   /** Told again at the next start where a listener failed or was interrupted: listeners must not mind. */
   "account.removed": { account: string };
-  "account.password": { account: string };
+  /** `by` is the full address of the client that asked for it, where one of the account's own did. */
+  "account.password": { account: string; by: string | undefined };
   /** Nobody can log in to it until it is enabled again. */
   "account.disabled": { account: string };
   /** A roster item is as told now; `subscription: "remove"` where it is gone; `previous` what it was before, if it was. */

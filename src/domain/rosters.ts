@@ -226,6 +226,29 @@ export class Rosters {
     return passed;
   }
 
+  /**
+   * Makes two accounts contacts of each other, who both agreed by other means, inside a transaction. What it returns is
+   * to be called at once behind the commit.
+   */
+  async befriend(tx: Store, one: string, other: string): Promise<() => void> {
+    const rows = rosterStore(tx);
+    const written: [account: string, written: Written][] = [];
+    for (const [account, jid] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const row = await present(rows, account, jid);
+      const { name, groups } = row ?? { name: null, groups: [] };
+      await rows.removeRequest(account, jid);
+      const change = await put(rows, account, { jid, name, groups, ...columnsOf(mutual), removed: false });
+      const request = { contact: jid, stanza: undefined };
+      written.push([account, { change, previous: row && itemOf(row), request }]);
+    }
+    return () => {
+      for (const [account, what] of written) this.#tell(account, what);
+    };
+  }
+
   /** Forgets the roster of an account that is no more. Sessions that still end keep what they hold. */
   clear(account: string): Promise<void> {
     return this.#store.transaction((tx) => rosterStore(tx).clear(account));
@@ -241,7 +264,10 @@ export class Rosters {
 
   /** What follows the commit runs in one go, so that everybody is told in the order of the versions. */
   async #write(account: string, work: (rows: Rows) => Promise<Written>, then?: () => void): Promise<void> {
-    const written = await this.#store.transaction((tx) => work(rosterStore(tx)));
+    this.#tell(account, await this.#store.transaction((tx) => work(rosterStore(tx))), then);
+  }
+
+  #tell(account: string, written: Written, then?: () => void): void {
     const held = this.#held.get(account);
     if (held?.roster) held.roster.apply(written);
     else if (held?.loading) held.missed.push(written);
@@ -250,6 +276,8 @@ export class Rosters {
     if (change) this.#events.emit("roster.changed", { account, item: change, previous });
   }
 }
+
+const mutual: SubscriptionState = { to: "granted", from: "granted", approved: false };
 
 /** A roster item that was not removed. */
 async function present(rows: Rows, account: string, jid: string): Promise<RosterRow | undefined> {

@@ -8,8 +8,9 @@ export default defineModule({
   setup: ({ sessions, store }) => {
     const hibernated = hibernatedStore(store);
 
-    function end(account: string, error: StreamError): Promise<void> {
-      for (const session of [...sessions.of(account)]) session.close(error);
+    /** `but` is the full address of one that stays. */
+    function end(account: string, error: StreamError, but?: string): Promise<void> {
+      for (const session of [...sessions.of(account)]) if (session.jid.full !== but) session.close(error);
       // Those that rest on disk, where the command line does this while no node runs.
       return hibernated.clear(account);
     }
@@ -20,8 +21,8 @@ export default defineModule({
           end(account, new StreamError("not-authorized", "The account was removed")),
         "account.disabled": ({ account }) =>
           end(account, new StreamError("not-authorized", "The account is disabled")),
-        "account.password": ({ account }) =>
-          end(account, new StreamError("reset", "The password was changed")),
+        "account.password": ({ account, by }) =>
+          end(account, new StreamError("reset", "The password was changed"), by),
       },
     };
   },

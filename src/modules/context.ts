@@ -7,7 +7,9 @@ import type { Blocking } from "../domain/blocking.ts";
 import type { DomainEvents } from "../domain/events.ts";
 import type { Follows } from "../domain/follows.ts";
 import type { FullText } from "../domain/full-text.ts";
+import type { Invitations } from "../domain/invitations.ts";
 import type { Posts } from "../domain/posts.ts";
+import type { Registration } from "../domain/registration.ts";
 import type { Rosters } from "../domain/rosters.ts";
 import type { Timeline } from "../domain/timeline.ts";
 import type { Uploads } from "../domain/uploads.ts";
@@ -45,6 +47,8 @@ export interface ModuleContext {
   readonly components: Components;
   readonly registry: Registry;
   readonly accounts: Accounts;
+  readonly invitations: Invitations;
+  readonly registration: Registration;
   readonly rosters: Rosters;
   readonly blocking: Blocking;
   readonly archive: Archive;

@@ -18,6 +18,7 @@ import disco from "./disco.ts";
 import externalServices from "./external-services.ts";
 import displayedSync from "./displayed-sync.ts";
 import follow from "./follow.ts";
+import invitations from "./invitations.ts";
 import lastActivity from "./last-activity.ts";
 import microblog from "./microblog.ts";
 import moved from "./moved.ts";
@@ -27,6 +28,7 @@ import ping from "./ping.ts";
 import presence from "./presence.ts";
 import privateStorage from "./private-storage.ts";
 import probes from "./probes.ts";
+import registration from "./registration.ts";
 import remotePresence from "./remote-presence.ts";
 import reports from "./reports.ts";
 import roster from "./roster.ts";
@@ -51,7 +53,10 @@ export const modules: readonly PipitModule[] = [
   moved,
   accountSessions,
   contactInfo,
+  registration,
   roster,
+  // Who was invited need not ask.
+  invitations,
   subscriptions,
   lastActivity,
   stanzaIds,

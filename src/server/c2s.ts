@@ -9,6 +9,7 @@ import { tcpFraming, type Carry, type Framing } from "./client-transport.ts";
 import type { ServerEvents } from "./events.ts";
 import type { Hibernation } from "./hibernation.ts";
 import { listenBoth } from "./listener.ts";
+import type { Registrar } from "./registration.ts";
 import type { Router } from "./router.ts";
 import type { Authenticator } from "./sasl.ts";
 import type { Sessions } from "./sessions.ts";
@@ -30,6 +31,7 @@ export interface C2sOptions {
   readonly tls: ServerTls;
   readonly requireTls: boolean;
   readonly authenticator: Authenticator;
+  readonly registrar?: Registrar;
   readonly sessions: Sessions;
   readonly hibernation: Hibernation;
   readonly router: Router;

@@ -19,6 +19,7 @@ import type { ServerEvents } from "./events.ts";
 import { streamFeatures } from "./features.ts";
 import { languageOf } from "./header.ts";
 import type { Hibernation } from "./hibernation.ts";
+import { registration, type Registrar } from "./registration.ts";
 import type { Router } from "./router.ts";
 import type { Authenticator } from "./sasl.ts";
 import { Session } from "./session.ts";
@@ -61,6 +62,8 @@ export interface ClientContext {
   readonly tls: ServerTls;
   readonly requireTls: boolean;
   readonly authenticator: Authenticator;
+  /** Without it nobody can make an account. */
+  readonly registrar?: Registrar | undefined;
   readonly sessions: Sessions;
   readonly hibernation: Hibernation;
   readonly router: Router;
@@ -102,7 +105,10 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     this.#framing = framing;
     this.#since = performance.now();
     this.transport = carry(this);
-    this.#phase = { name: "negotiating", features: [startTls(this), authentication(this)] };
+    this.#phase = {
+      name: "negotiating",
+      features: [startTls(this), authentication(this), ...registration(this)],
+    };
   }
 
   get isEncrypted(): boolean {

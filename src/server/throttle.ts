@@ -1,6 +1,6 @@
 /** RFC 6120 §6.4.5, §13.12: what guessing passwords and holding connections open costs. */
 import { isIPv6 } from "node:net";
-import { SaslError } from "../xmpp/errors.ts";
+import { SaslError, StanzaError } from "../xmpp/errors.ts";
 
 /** How failures turn into waiting. Times are in milliseconds. */
 interface Patience {
@@ -17,6 +17,8 @@ interface Patience {
 const perNetwork: Patience = { free: 10, firstWait: 1_000, longestWait: 300_000, forget: 60_000 };
 /** A person has a few devices with an old password. The longest wait is short: strangers can cause it. */
 const perAccount: Patience = { free: 5, firstWait: 1_000, longestWait: 60_000, forget: 60_000 };
+/** A class makes its accounts in the same hour, from behind one address; in the long run it is twelve an hour. */
+const perRegistrations: Patience = { free: 60, firstWait: 60_000, longestWait: 3_600_000, forget: 300_000 };
 /** Keys remembered; some 100 bytes each. A flood of new ones drives out old ones, and costs the flooder connections. */
 const maxKeys = 20_000;
 /** Connections of one network without a bound resource: a school that comes back after a power cut, some 40 KB each. */
@@ -99,6 +101,27 @@ export class LoginThrottle {
   succeeded(address: string, local: string): void {
     this.#accounts.clear(local);
     this.#proven.set(`${local} ${networkOf(address)}`, true);
+  }
+}
+
+/** Accounts that were made, and tries to make one, by the network they come from. */
+export class RegistrationThrottle {
+  readonly #networks = new Failures(perRegistrations);
+  readonly #now: () => number;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Throws `not-acceptable` where this network has to wait (XEP-0077 §3.1.1). */
+  check(address: string): void {
+    if (!this.#networks.blocks(networkOf(address), this.#now())) return;
+    const text = "Too many accounts were asked for from there; try again later";
+    throw new StanzaError("not-acceptable", { type: "wait", text });
+  }
+
+  count(address: string): void {
+    this.#networks.add(networkOf(address), this.#now());
   }
 }
 

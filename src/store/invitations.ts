@@ -53,7 +53,12 @@ export const invitationStore = (store: Store) => {
     /** Takes back one that was not used: anybody's, or one person's own. `false` where there is no such one. */
     async revoke(token: string, inviter?: string): Promise<boolean> {
       const whose = inviter === undefined ? undefined : eq(invitations.inviter, inviter);
-      return db.delete(invitations).where(and(eq(invitations.token, token), isUnused, whose)).run().changes > 0;
+      return (
+        db
+          .delete(invitations)
+          .where(and(eq(invitations.token, token), isUnused, whose))
+          .run().changes > 0
+      );
     },
 
     /** Forgets those that were over before then. */
