@@ -1,6 +1,7 @@
 /** What two people on two servers do: each scene is played in both directions. */
 import assert from "node:assert";
-import { befriend, SlixmppActor, type ActorEvent, type SlixmppOptions } from "./slixmpp.ts";
+import { befriend, type ActorEvent } from "./client-actor.ts";
+import { SlixmppActor, type SlixmppOptions } from "./slixmpp.ts";
 
 const microblog = "urn:xmpp:microblog:0";
 const nick = "http://jabber.org/protocol/nick";

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import type { NodeProcess } from "../support/node.ts";
 import { assertPublished, fetched, folderFor, house, password } from "./house.ts";
 import { freePorts } from "./peers/daemon.ts";
-import { befriend, SlixmppActor, type SlixmppOptions } from "./slixmpp.ts";
+import { befriend } from "./client-actor.ts";
+import { story } from "./client-story.ts";
+import { SlixmppActor, type SlixmppOptions } from "./slixmpp.ts";
 import { missingPython } from "./software.ts";
 
 const skip = missingPython("slixmpp");
@@ -23,6 +25,16 @@ function person(node: NodeProcess, name: string, options: Partial<SlixmppOptions
     ...options,
   });
 }
+
+story("slixmpp", {
+  skip,
+  port: (node) => node.ports.c2s,
+  enters: (node, { name, ...options }) => person(node, name, options),
+  lacks: {
+    resending:
+      "slixmpp 1.8.3 forgets what is not acknowledged when it asks to resume (plugins/xep_0198, _handle_outgoing)",
+  },
+});
 
 const entry = (title: string): string =>
   `<entry xmlns='http://www.w3.org/2005/Atom'><title>${title}</title><updated>2026-11-20T09:00:00Z</updated></entry>`;

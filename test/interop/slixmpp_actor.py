@@ -1,6 +1,8 @@
 """A slixmpp client driven by lines of JSON on standard input; what happens to it comes out the same way.
 
-Usage: slixmpp_actor.py JID PASSWORD HOST PORT starttls|direct CA_FILE MECHANISM|any [+notify node ...]
+Usage: slixmpp_actor.py '{"jid", "password", "host", "port", "security": "starttls" | "direct", "ca": FILE,
+  "mechanism": only this one, "interests": nodes for +notify, "resumes": go on after a connection is lost (XEP-0198),
+  "quiet": no presence before it is told}'
 
 slixmpp 1.8 knows only the channel binding `tls-unique`, which TLS 1.3 has not; left alone it tries all SCRAM
 mechanisms in vain and then takes PLAIN. With a mechanism named it does without channel binding.
@@ -15,16 +17,23 @@ from xml.etree import ElementTree
 import slixmpp
 from slixmpp.exceptions import IqError, IqTimeout
 
+from client_actor import obey_lines, tell
+
 # How long one request may take before the actor reports it as failed.
 REQUEST_SECONDS = 30
 
-
-def tell(event, **fields):
-    print(json.dumps({"event": event, **fields}), flush=True)
+# Messages with these are told as what they are, not as messages.
+OTHER_THAN_MESSAGES = ("{http://jabber.org/protocol/pubsub#event}event", "{urn:xmpp:mam:2}result",
+                       "{urn:xmpp:carbons:2}sent", "{urn:xmpp:carbons:2}received")
 
 
 def text_of(stanza):
     return ElementTree.tostring(stanza.xml, encoding="unicode")
+
+
+def said(message):
+    return {"sender": str(message["from"]), "to": str(message["to"]), "id": message["id"], "body": message["body"],
+            "archived": message["stanza_id"]["id"], "delayed": message.xml.find("{urn:xmpp:delay}delay") is not None}
 
 
 def without_channel_binding(credentials):
@@ -32,21 +41,40 @@ def without_channel_binding(credentials):
 
 
 class Actor(slixmpp.ClientXMPP):
-    def __init__(self, jid, password, host, port, interests):
-        super().__init__(jid, password)
-        self.address_told = (host, int(port))
-        self.interests = interests
-        for plugin in ("0030", "0054", "0060", "0115", "0163", "0184", "0199", "0202", "0092", "0308", "0424"):
+    def __init__(self, login):
+        super().__init__(login["jid"], login["password"])
+        self.login = login
+        self.address_told = (login["host"], login["port"])
+        for plugin in ("0030", "0054", "0060", "0115", "0163", "0184", "0199", "0202", "0092", "0308", "0424",
+                       "0280", "0313", "0352", "0359"):
             self.register_plugin("xep_" + plugin)
+        self.leaving = not login.get("resumes")
+        if login.get("resumes"):
+            self.register_plugin("xep_0198")
+            self.add_event_handler("sm_enabled", lambda enabled: tell("resumable", id=enabled["id"]))
+            self.add_event_handler("session_resumed", lambda _: tell("resumed"))
+            self.add_event_handler("disconnected", self.comes_back)
         self.add_event_handler("session_start", self.started)
         self.add_event_handler("failed_auth", lambda _: tell("failed-auth"))
         self.add_event_handler("disconnected", lambda reason: tell("disconnected", reason=str(reason)))
         self.add_event_handler("message", self.message_came)
         self.add_event_handler("message_error", self.message_came)
+        self.add_event_handler("carbon_sent", lambda m: self.carbon_came("sent", m["carbon_sent"]))
+        self.add_event_handler("carbon_received", lambda m: self.carbon_came("received", m["carbon_received"]))
         for kind in ("available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed"):
             self.add_event_handler("presence_" + kind, self.presence_came)
         for kind in ("publish", "retract", "purge", "delete"):
             self.add_event_handler("pubsub_" + kind, self.pubsub_came)
+
+    def dials(self):
+        direct = self.login["security"] == "direct"
+        self.connect(self.address_told, use_ssl=direct, force_starttls=not direct, disable_starttls=direct)
+        # It takes an IPv6 address for the name that the certificate is for.
+        self.default_domain = self.boundjid.host
+
+    def comes_back(self, _):
+        if not self.leaving:
+            self.dials()
 
     async def get_dns_records(self, domain, port=None):
         # Left alone, slixmpp 1.8 asks the DNS of the machine first, whatever address it is told.
@@ -56,17 +84,20 @@ class Actor(slixmpp.ClientXMPP):
         # Requests are answered by us, not by slixmpp's own policy.
         self.roster.auto_authorize = None
         self.roster.auto_subscribe = False
-        for node in self.interests:
+        for node in self.login.get("interests", []):
             self["xep_0163"].add_interest(node)
-        await self["xep_0115"].update_caps()
+        await self["xep_0115"].update_caps(broadcast=False)
         await self.get_roster()
-        self.send_presence()
+        if not self.login.get("quiet"):
+            self.send_presence()
         tell("started", jid=str(self.boundjid), mechanism=self["feature_mechanisms"].mech.name)
 
     def message_came(self, message):
-        if message.xml.find("{http://jabber.org/protocol/pubsub#event}event") is None:
-            tell("message", sender=str(message["from"]), type=message["type"], id=message["id"],
-                 body=message["body"], xml=text_of(message))
+        if all(message.xml.find(name) is None for name in OTHER_THAN_MESSAGES):
+            tell("message", type=message["type"], xml=text_of(message), **said(message))
+
+    def carbon_came(self, direction, carbon):
+        tell("carbon", direction=direction, **said(carbon))
 
     def presence_came(self, presence):
         tell("presence", sender=str(presence["from"]), type=presence["type"], xml=text_of(presence))
@@ -81,6 +112,10 @@ class Actor(slixmpp.ClientXMPP):
             if any(identity[:2] == ("store", "file") for identity in info["identities"]):
                 return slixmpp.JID(jid)
         raise LookupError("no upload service")
+
+    async def archived(self, command):
+        pages = self["xep_0313"].iterate(rsm={"max": 10, "after": command["after"]})
+        return [said(result["mam_result"]["forwarded"]["stanza"]) async for result in pages]
 
     async def obey(self, command):
         do = command["do"]
@@ -98,8 +133,21 @@ class Actor(slixmpp.ClientXMPP):
             self.send_presence(pto=command.get("to"), ptype=command.get("type"), pstatus=command.get("status"))
             return {}
         if do == "disconnect":
+            self.leaving = True
             await self.disconnect()
             return {}
+        if do == "carbons":
+            await self["xep_0280"].enable()
+            return {}
+        if do == "archive":
+            return {"messages": await self.archived(command)}
+        if do == "state":
+            {"active": self["xep_0352"].send_active, "inactive": self["xep_0352"].send_inactive}[command["state"]]()
+            return {}
+        if do == "contacts":
+            # As it was pushed: asked again, the server only says that nothing has changed since.
+            return {"contacts": {jid: self.client_roster[jid]["subscription"] for jid in self.client_roster
+                                 if self.client_roster[jid]["subscription"] != "none"}}
         if do == "iq":
             iq = self.make_iq(ito=command.get("to"), itype=command["type"])
             iq.xml.append(ElementTree.fromstring(command["payload"]))
@@ -149,20 +197,15 @@ class Actor(slixmpp.ClientXMPP):
 
 
 async def main():
-    jid, password, host, port, security, ca, mechanism = sys.argv[1:8]
-    actor = Actor(jid, password, host, port, sys.argv[8:])
-    if mechanism != "any":
-        actor["feature_mechanisms"].use_mech = mechanism
+    login = json.loads(sys.argv[1])
+    actor = Actor(login)
+    if "mechanism" in login:
+        actor["feature_mechanisms"].use_mech = login["mechanism"]
         actor["feature_mechanisms"].sasl_callback = without_channel_binding(actor["feature_mechanisms"].sasl_callback)
-    actor.ca_certs = Path(ca)
-    actor.connect(actor.address_told, use_ssl=security == "direct", force_starttls=security != "direct",
-                  disable_starttls=security == "direct")
-    # It takes an IPv6 address for the name that the certificate is for.
-    actor.default_domain = actor.boundjid.host
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        asyncio.ensure_future(actor.answer(json.loads(line)))
+    actor.ca_certs = Path(login["ca"])
+    actor.dials()
+    await obey_lines(actor.answer)
+    actor.leaving = True
     await actor.disconnect(wait=1)
 
 

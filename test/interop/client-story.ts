@@ -1,0 +1,176 @@
+/**
+ * What every client is to show: people find each other, talk, have a second device, miss something, and lose their
+ * connection. It is one story on one node; a client plays what it can, and says what it cannot.
+ */
+import assert from "node:assert";
+import { test, type TestContext } from "node:test";
+import type { ConfigInput } from "../../src/config.ts";
+import type { NodeProcess } from "../support/node.ts";
+import { befriend, type ActorEvent, type ClientActor } from "./client-actor.ts";
+import { Gate } from "./gate.ts";
+import { house } from "./house.ts";
+
+export interface Entrance {
+  readonly name: "ana" | "ben";
+  readonly resource: string;
+  /** Where it connects to instead of the node's own port. */
+  readonly port?: number;
+  /** It sends no presence of its own accord. */
+  readonly quiet?: boolean;
+  /** It comes back by itself with stream management. */
+  readonly resumes?: boolean;
+}
+
+export interface Cast {
+  /** Why it cannot play here. */
+  readonly skip: string | false;
+  readonly settings?: ConfigInput;
+  /** The port of the node that it speaks to. */
+  port(node: NodeProcess): number;
+  /** A device of somebody, which tells `started` once it is logged in. */
+  enters(node: NodeProcess, entrance: Entrance): ClientActor | Promise<ClientActor>;
+  /** What the client has not, by chapter, and why. */
+  readonly lacks?: Partial<Record<Chapter, string>>;
+}
+
+export type Chapter = "carbons" | "archive" | "resumption" | "resending";
+
+/** More than a page of what clients ask for at once. */
+const missed = Array.from({ length: 25 }, (_, index) => `while you were out ${index + 1}`);
+
+const bodies = (events: readonly ActorEvent[]): unknown[] => events.map((e) => e["body"]);
+
+/** As many messages as come from somebody, in order. */
+async function hearsFrom(actor: ClientActor, sender: ClientActor, count: number): Promise<ActorEvent[]> {
+  const heard: ActorEvent[] = [];
+  while (heard.length < count)
+    heard.push(await actor.hears("message", (e) => String(e["sender"]).startsWith(`${sender.jid}/`)));
+  return heard;
+}
+
+async function says(actor: ClientActor, to: string, texts: readonly string[]): Promise<void> {
+  for (const body of texts) await actor.does("message", { to, id: body.replaceAll(" ", "-"), body });
+}
+
+/** All that was on its way has come, and nothing of it was a message. */
+async function hearsNothingMore(actor: ClientActor, domain: string): Promise<void> {
+  await actor.does("ping", { to: domain });
+  for (const event of ["message", "complaint"]) assert.deepEqual(actor.heard(event), []);
+}
+
+export function story(client: string, { skip, settings, lacks = {}, port, enters }: Cast): void {
+  test(`${client}: two people and their devices`, { skip }, async (t) => {
+    const node = await house(t, settings);
+    const { domain } = node;
+    await using ana = await enters(node, { name: "ana", resource: "desk" });
+    const desk = String((await ana.hears("started"))["jid"]);
+
+    await t.test("become contacts and talk", async () => {
+      await using ben = await enters(node, { name: "ben", resource: "desk" });
+      await ben.hears("started");
+      await befriend(ana, ben);
+      for (const [one, other] of [
+        [ana, ben],
+        [ben, ana],
+      ] as const)
+        assert.deepEqual((await one.does("contacts"))["contacts"], { [other.jid]: "both" });
+      await says(ana, ben.jid, ["Gruezi & <guten> Tag 🐦"]);
+      const [heard] = await hearsFrom(ben, ana, 1);
+      assert.equal(heard!["body"], "Gruezi & <guten> Tag 🐦");
+      assert.equal(heard!["sender"], desk);
+      assert.equal(heard!["delayed"], false);
+      await says(ben, desk, ["Ciao"]);
+      assert.deepEqual(bodies(await hearsFrom(ana, ben, 1)), ["Ciao"]);
+      await ben.does("disconnect");
+      await ana.hears("presence", (e) => e["type"] === "unavailable");
+    });
+
+    await t.test(
+      "hear on a second device what the first one says and hears",
+      { skip: lacks.carbons },
+      async () => {
+        await using phone = await enters(node, { name: "ana", resource: "phone" });
+        await using ben = await enters(node, { name: "ben", resource: "desk" });
+        await phone.hears("started");
+        await ben.hears("started");
+        await phone.does("carbons");
+        await says(ben, desk, ["to the desk"]);
+        const received = await phone.hears("carbon");
+        assert.deepEqual(
+          [received["direction"], received["to"], received["body"]],
+          ["received", desk, "to the desk"],
+        );
+        await says(ana, ben.jid, ["from the desk"]);
+        const sent = await phone.hears("carbon");
+        assert.deepEqual([sent["direction"], sent["sender"], sent["body"]], ["sent", desk, "from the desk"]);
+        await hearsFrom(ana, ben, 1);
+        assert.deepEqual(bodies(await hearsFrom(ben, ana, 1)), ["from the desk"]);
+        await hearsNothingMore(phone, domain);
+        await ben.does("disconnect");
+        await phone.does("disconnect");
+      },
+    );
+
+    await t.test("find what they missed", async () => {
+      await using ben = await enters(node, { name: "ben", resource: "desk" });
+      await ben.hears("started");
+      await says(ana, ben.jid, ["until tomorrow"]);
+      const [last] = await hearsFrom(ben, ana, 1);
+      await ben.does("disconnect");
+      await says(ana, ben.jid, missed);
+      await ana.does("ping", { to: domain });
+
+      const quiet = lacks.archive === undefined;
+      await using again = await enters(node, { name: "ben", resource: "desk", quiet });
+      await again.hears("started");
+      if (quiet) {
+        const { messages } = await again.does("archive", { after: last!["archived"] });
+        assert.deepEqual(bodies(messages as ActorEvent[]), missed);
+        await again.does("presence");
+      } else {
+        const heard = await hearsFrom(again, ana, missed.length);
+        assert.deepEqual(bodies(heard), missed);
+        assert(
+          heard.every((e) => e["delayed"]),
+          "each says that it is late",
+        );
+      }
+      await hearsNothingMore(again, domain);
+      await again.does("disconnect");
+    });
+
+    await t.test("lose a connection and nothing else", { skip: lacks.resumption }, async (t) => {
+      const gate = await Gate.open(t as TestContext, port(node));
+      await using ben = await enters(node, {
+        name: "ben",
+        resource: "train",
+        port: gate.port,
+        resumes: true,
+      });
+      const train = (await ben.hears("started"))["jid"];
+      await ana.hears("presence", (e) => e["sender"] === train);
+      await says(ana, ben.jid, ["see you"]);
+      await hearsFrom(ben, ana, 1);
+
+      gate.freezes();
+      const said = ["are you in the tunnel", "it seems so", "later then"];
+      await says(ana, ben.jid, said);
+      await ana.does("ping", { to: domain });
+      if (lacks.resending === undefined) await says(ben, ana.jid, ["hello from the tunnel"]);
+      gate.breaks();
+      await ben.hears("resumed");
+      assert.deepEqual(bodies(await hearsFrom(ben, ana, 3)), said);
+      if (lacks.resending === undefined)
+        assert.deepEqual(bodies(await hearsFrom(ana, ben, 1)), ["hello from the tunnel"]);
+      await says(ben, ana.jid, ["here I am"]);
+      assert.deepEqual(bodies(await hearsFrom(ana, ben, 1)), ["here I am"]);
+      await hearsNothingMore(ben, domain);
+      await hearsNothingMore(ana, domain);
+      assert(!ben.hasHeard("started"), "it was no new session");
+      const gone = (e: ActorEvent): boolean => e["sender"] === train && e["type"] === "unavailable";
+      assert(!ana.hasHeard("presence", gone), "nobody saw it go");
+      await ben.does("disconnect");
+      await ana.hears("presence", gone);
+    });
+  });
+}
