@@ -5,6 +5,8 @@ import type { Post } from "./domain/posts.ts";
 import { federationLines, federationText } from "./federation-report.ts";
 import { followed, followersOf, line } from "./modules/timeline-commands.ts";
 import type { OpenNode } from "./node.ts";
+import { exportTo, importFrom, reportText } from "./transfer.ts";
+import { blockedStore } from "./store/blocked.ts";
 import { formatDateTime } from "./xmpp/datetime.ts";
 import { StanzaError } from "./xmpp/errors.ts";
 import { parseJid, type Jid } from "./xmpp/jid.ts";
@@ -42,6 +44,9 @@ export const verbs: Readonly<Record<string, Verb>> = {
     options: { ...password, admin: { type: "boolean" } },
     asks: "password",
     about: "make an account",
+/** The newest so many are told; the rest is in the store. */
+const reportsShown = 100;
+
     async run({ accounts }, [address], { password, admin }) {
       const account = await accounts.add(jidOf(address), String(password), { admin: admin === true });
       return { text: `${account.jid} can log in now`, data: account };
@@ -223,6 +228,42 @@ async function authorOf({ config, accounts }: OpenNode, address: string | undefi
   const jid = jidOf(address);
   if (jid.domain === config.domain && (await accounts.exists(jid.local))) return jid;
   throw new StanzaError("item-not-found", { text: `There is no account ${jid.bare}` });
+  export: {
+    args: [],
+    optional: "address",
+    options: { output: { type: "string" } },
+    file: "output",
+    writes: true,
+    slow: true,
+    about: "write an account, or all of them, to a file (XEP-0227)",
+    async run(node, [address], { output }) {
+      await exportTo(node, String(output), address === undefined ? undefined : jidOf(address));
+      return { text: `${address ?? "all accounts"} can be read from ${output}`, data: { file: output } };
+    },
+  },
+  import: {
+    args: ["file"],
+    options: { admins: { type: "boolean" } },
+    file: "file",
+    slow: true,
+    about: "take over the accounts in such a file",
+    async run(node, [file], { admins }) {
+      const report = await importFrom(node, file!, admins === true);
+      return { text: reportText(report), data: report };
+    },
+  },
+  reports: {
+    args: [],
+    about: "show whom people have reported, the newest first",
+    async run({ store }) {
+      const list = await blockedStore(store).reports(reportsShown);
+      const lines = list.map(
+        ({ reportedAt, account, jid, reason }) =>
+          `${formatDateTime(reportedAt)} ${account} reports ${jid} (${reason})`,
+      );
+      return { text: lines.join("\n") || "nobody has reported anybody", data: list };
+    },
+  },
 }
 
 function posted({ posts }: OpenNode, post: Post): Answer {

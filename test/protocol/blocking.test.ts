@@ -361,6 +361,18 @@ describe("pubsub", () => {
     await forgets(stage, juliet, romeo);
   });
 
+  test("one resource of a contact alone hears nothing", async (t) => {
+    await using stage = await verona(t);
+    const { juliet, romeo } = stage.actors;
+    const garden = await stage.login("romeo", { resource: "garden", presence: false });
+    for (const actor of [romeo, garden]) await shows(actor, wanting([tune], actor.full));
+    await juliet.asks(blocking(garden.full), ok);
+    await forgets(stage, juliet, romeo, garden);
+    await juliet.asks(publishing("first"), ok);
+    await romeo.receives(event(juliet, "first"));
+    await garden.receivesNothing();
+  });
+
   test("and who blocks hears nothing of theirs", async (t) => {
     await using stage = await verona(t);
     const { juliet, romeo } = stage.actors;

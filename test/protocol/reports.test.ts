@@ -1,6 +1,7 @@
 /** XEP-0377: reports of spam and abuse, as part of a block. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { execute } from "../../src/verbs.ts";
 import { blockedStore } from "../../src/store/blocked.ts";
 import { attr, child, childText } from "../../src/xmpp/xml.ts";
 import { cast } from "../support/cast.ts";
@@ -31,6 +32,8 @@ test("a report blocks, is kept, and reaches those who run the node", async (t) =
   for (const part of [juliet.bare, "tybalt@spam.example/x", "spam", "Never came trouble"])
     assert(body.includes(part), body);
   assert.deepEqual([...(await stage.node.blocking.list(juliet.bare))], ["tybalt@spam.example/x"]);
+  const reply = await execute(stage.node, { verb: "reports", args: [], options: {} });
+  assert(reply.ok && reply.answer.text.includes(`${juliet.bare} reports tybalt@spam.example/x`));
   const [report] = await blockedStore(stage.node.store).reports(10);
   assert.equal(report?.account, juliet.bare);
   assert.equal(report?.jid, "tybalt@spam.example/x");
