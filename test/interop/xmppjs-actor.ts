@@ -113,6 +113,12 @@ async function answers(line: string): Promise<void> {
   }
 }
 
+async function begins(jid: string): Promise<void> {
+  keeps(await xmpp.iqCaller.get(xml("query", { xmlns: roster })));
+  if (!quiet) await xmpp.send(xml("presence"));
+  tell("started", { jid });
+}
+
 xmpp.reconnect.delay = reconnectDelay;
 xmpp.iqCallee.set(roster, "query", ({ element }) => {
   keeps(element);
@@ -135,10 +141,6 @@ xmpp.on("error", (error: Error & { code?: string }) => {
   if (error.code !== "ECONNERROR") tell("complaint", { text: error.stack });
 });
 xmpp.streamManagement.on("resumed", () => tell("resumed"));
-xmpp.on("online", async (address: { toString(): string }) => {
-  keeps(await xmpp.iqCaller.get(xml("query", { xmlns: roster })));
-  if (!quiet) await xmpp.send(xml("presence"));
-  tell("started", { jid: address.toString() });
-});
+xmpp.on("online", (address: { toString(): string }) => void begins(address.toString()));
 createInterface({ input: process.stdin }).on("line", (line) => void answers(line));
 await xmpp.start();
