@@ -52,11 +52,11 @@ export default defineModule({
     }
 
     /** What a client is to be handed. What it has read in the archive itself is taken (XEP-0313 §5.1.1). */
-    async function openFor({ account, readTo = 0 }: Session): Promise<string[]> {
+    async function openFor({ account, readTo = 0, handedTo = 0 }: Session): Promise<string[]> {
       const open = await waiting.of(account);
       const held = heldBy(sessions.of(account));
       return open.flatMap(({ id, archived }) => {
-        if (held.has(id)) return [];
+        if (held.has(id) || orderOf(id)! < handedTo) return [];
         if (!archived || orderOf(id)! >= readTo) return id;
         waiting.take(account, id);
         return [];

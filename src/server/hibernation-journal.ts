@@ -9,6 +9,8 @@ import type { ManagementSnapshot, Unacknowledged } from "./stream-management-sta
 /** A session as it is kept, without its stanzas. */
 export interface HibernatedState {
   readonly remoteAddress: string;
+  readonly client?: string;
+  readonly appPassword?: string;
   readonly presence?: string;
   readonly priority: number;
   readonly interested: boolean;
@@ -24,6 +26,8 @@ export interface HibernatedSession {
   readonly account: string;
   readonly jid: string;
   readonly expiresAt: Date;
+  /** A position of the archive: what is in front of it was handed to the session, where it was to be. */
+  readonly completeTo: number;
   readonly state: HibernatedState;
 }
 
@@ -42,18 +46,23 @@ export interface HibernatedRow extends HibernatedSession {
 
 /** Where it is kept: `src/store/hibernated.ts`. */
 export interface HibernatedStore {
-  /** In one transaction: forgets, takes in or replaces, appends. */
+  /** In one transaction: forgets, takes in, appends, notes how far those that were there are complete. */
   write(
     forgotten: readonly string[],
     sessions: readonly HibernatedSession[],
     stanzas: readonly HibernatedStanza[],
+    complete: readonly Pick<HibernatedSession, "id" | "completeTo">[],
   ): Promise<void>;
   /** All of them, those that end first in front. */
   all(): Promise<HibernatedRow[]>;
+  /** Archive ids from a position on, of what does not wait for the account's clients; `copies`: also of what it sent. */
+  passing(account: string, from: number, copies: boolean): Promise<string[]>;
 }
 
 export interface JournalOptions {
   readonly store?: HibernatedStore;
+  /** The position of the archive in front of which all was handed to those it was for. */
+  readonly frontier?: () => number;
   readonly events: Events<ServerEvents>;
   readonly log: Logger;
 }
@@ -109,8 +118,21 @@ export class HibernationJournal {
     await this.#soon();
   }
 
+  /**
+   * Those that are as their clients believe. Of the others something was handed out and not written when the process
+   * died; what waits for clients is not that, as they get it all the same.
+   */
   async load(): Promise<HibernatedRow[]> {
-    return (await this.#options.store?.all()) ?? [];
+    const { store } = this.#options;
+    const whole: HibernatedRow[] = [];
+    for (const row of (await store?.all()) ?? []) {
+      const passing = await store!.passing(row.account, row.completeTo, row.state.carbons);
+      const kept = new Set(row.queue.map(({ archiveId }) => archiveId));
+      if (passing.every((id) => kept.has(id))) whole.push(row);
+      else this.#forgotten.push(row.id);
+    }
+    if (this.#forgotten.length > 0) await this.#soon();
+    return whole;
   }
 
   /** Resolves once all is on disk. */
@@ -144,33 +166,38 @@ export class HibernationJournal {
   }
 
   async #writeOnly(changed: readonly Session[], forgotten: readonly string[]): Promise<void> {
+    const completeTo = this.#options.frontier?.() ?? 0;
+    const complete: Pick<HibernatedSession, "id" | "completeTo">[] = [];
     const sessions: HibernatedSession[] = [];
     const stanzas: HibernatedStanza[] = [];
     const written: (() => void)[] = [];
     for (const session of changed) {
       const entry = this.#entries.get(session)!;
       const { queue } = session.management!;
-      if (entry.written === undefined) sessions.push(this.#row(session, entry));
+      if (entry.written === undefined) sessions.push(this.#row(session, entry, completeTo));
+      else complete.push({ id: entry.id, completeTo });
       for (let position = entry.written ?? 0; position < queue.length; position += 1)
         stanzas.push(stanzaRow(entry.id, position, queue[position]!));
       const upTo = queue.length;
       written.push(() => (entry.written = upTo));
     }
-    await this.#options.store?.write(forgotten, sessions, stanzas);
+    await this.#options.store?.write(forgotten, sessions, stanzas, complete);
     for (const done of written) done();
   }
 
-  #row(session: Session, { id, expiresAt }: Entry): HibernatedSession {
-    const { available, interested, carbons, remoteAddress } = session;
+  #row(session: Session, { id, expiresAt }: Entry, completeTo: number): HibernatedSession {
+    const { available, interested, carbons, remoteAddress, client, appPassword } = session;
     const modules: Record<string, unknown> = {};
     this.#options.events.emit("session.saved", { session, state: modules });
     const state: HibernatedState = {
       ...{ remoteAddress, interested, carbons, modules },
+      ...(client !== undefined && { client }),
+      ...(appPassword !== undefined && { appPassword }),
       ...(available && { presence: serialize(available.stanza) }),
       priority: available?.priority ?? 0,
       management: session.management!.snapshot(id),
     };
-    return { id, account: session.account, jid: session.jid.full, expiresAt, state };
+    return { id, account: session.account, jid: session.jid.full, expiresAt, completeTo, state };
   }
 }
 

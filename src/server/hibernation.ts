@@ -33,6 +33,8 @@ export interface HibernationOptions {
   readonly location?: string | undefined;
   /** What keeps them while the process does not run. */
   readonly store?: HibernatedStore;
+  /** The position of the archive in front of which all was handed to those it was for. */
+  readonly frontier?: () => number;
   route(stanza: Element): void | Promise<void>;
 }
 
@@ -190,7 +192,7 @@ export class Hibernation {
     if (this.#resting.size > maxInAll) this.#end(oldest!);
   }
 
-  #revive({ jid: full, expiresAt, state, queue }: HibernatedRow): void {
+  #revive({ jid: full, expiresAt, completeTo, state, queue }: HibernatedRow): void {
     const { sessions, events } = this.#options;
     const session = new Session(parseJid(full)!, nowhere, state.remoteAddress, sessions.taken);
     const { id, seconds } = state.management;
@@ -203,8 +205,11 @@ export class Hibernation {
     session.reserve = new Reserve();
     if (state.presence !== undefined)
       session.available = { stanza: parseElement(state.presence), priority: state.priority };
+    session.client = state.client;
+    session.appPassword = state.appPassword;
     session.interested = state.interested;
     session.carbons = state.carbons;
+    session.handedTo = completeTo;
     const until = expiresAt.getTime();
     sessions.add(session);
     this.#journal.adopt(session, until);

@@ -54,6 +54,10 @@ export class Session {
   remoteAddress: string;
   /** `undefined` until initial presence and after unavailable presence. */
   available: Available | undefined;
+  /** Which of the account's clients it is, as `ClientRegistry` knows it, where that told (XEP-0388 §2.3). */
+  client: string | undefined;
+  /** The app password it was opened by, where it was: then it has no say in who may use the account. */
+  appPassword: string | undefined;
   /** RFC 6121 §2.2: asked for the roster, so gets roster pushes. */
   interested = false;
   /** XEP-0280: asked for carbons. */
@@ -62,6 +66,8 @@ export class Session {
   behind: string[] | undefined;
   /** A position (`Archive.frontier`): what came before that it got from the archive, or will (XEP-0313, XEP-0386 §3.2). */
   readTo: number | undefined;
+  /** A position, of a session that outlived a restart: what came before that was handed to it, if it was for it. */
+  handedTo: number | undefined;
   /** XEP-0198, from `<enable/>` on. */
   management: StreamManagement | undefined;
   /** XEP-0352: where stanzas wait that the client can do without for now, while it is inactive or away. */

@@ -1,5 +1,5 @@
 /** Sessions that may be resumed, and the stanzas that their clients do not have yet (XEP-0198 §5). */
-import { asc, eq, inArray, sql } from "drizzle-orm";
+import { and, asc, eq, gte, inArray, sql } from "drizzle-orm";
 import { prepared } from "./prepared.ts";
 import type { Schema } from "./schema.ts";
 import type { Store } from "./store.ts";
@@ -16,8 +16,16 @@ const insertSession = prepared(({ db, t: { hibernatedSessions } }) =>
       account: sql.placeholder("account"),
       jid: sql.placeholder("jid"),
       expiresAt: sql.placeholder("expiresAt"),
+      completeTo: sql.placeholder("completeTo"),
       state: sql.placeholder("state"),
     })
+    .prepare(),
+);
+const updateSession = prepared(({ db, t: { hibernatedSessions: sessions } }) =>
+  db
+    .update(sessions)
+    .set({ completeTo: sql`${sql.placeholder("completeTo")}` })
+    .where(eq(sessions.id, sql.placeholder("id")))
     .prepare(),
 );
 const insertStanza = prepared(({ db, t: { hibernatedStanzas } }) =>
@@ -49,11 +57,12 @@ const deleteStanzas = prepared(({ db, t: { hibernatedStanzas: stanzas } }) =>
 export const hibernatedStore = <State extends object>(store: Store) => {
   const { hibernatedSessions: sessions, hibernatedStanzas: stanzas } = store.t;
   return {
-    /** In one transaction: forgets sessions, takes in others, appends stanzas to them. */
+    /** In one transaction: forgets sessions, takes in others, appends stanzas, notes how far those are complete. */
     write: (
       forgotten: readonly string[],
       added: readonly SessionRow<State>[],
       appended: readonly StanzaRow[],
+      complete: readonly { readonly id: string; readonly completeTo: number }[],
     ): Promise<void> =>
       store.transaction(async (tx) => {
         for (const id of forgotten) {
@@ -62,6 +71,7 @@ export const hibernatedStore = <State extends object>(store: Store) => {
         }
         for (const row of added) insertSession(tx).run(row);
         for (const row of appended) insertStanza(tx).run(row);
+        for (const row of complete) updateSession(tx).run(row);
       }),
 
     /** All of them, those that end first in front, each with its stanzas in order. */
@@ -71,6 +81,26 @@ export const hibernatedStore = <State extends object>(store: Store) => {
       const ordered = store.db.select().from(stanzas).orderBy(asc(stanzas.session), asc(stanzas.position));
       for (const row of await ordered) queues.get(row.session)?.push(row);
       return rows.map((row) => ({ ...row, state: row.state as State, queue: queues.get(row.id)! }));
+    },
+
+    /**
+     * The archive ids of an account's messages from a position on, of those that come to its clients but do not wait
+     * for them: of what it sent, where copies go there (XEP-0280), and of errors.
+     */
+    async passing(account: string, from: number, copies: boolean): Promise<string[]> {
+      const { messages } = store.t;
+      const rows = await store.db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(
+          and(
+            eq(messages.account, account),
+            gte(messages.position, from),
+            eq(messages.waits, false),
+            copies ? undefined : eq(messages.sent, false),
+          ),
+        );
+      return rows.map(({ id }) => id);
     },
 
     /** Forgets those of an account. */

@@ -318,6 +318,8 @@ export function schema({ table, text, int, bool, time, json, index, primaryKey }
         account: text().notNull(),
         jid: text().notNull(),
         expiresAt: time().notNull(),
+        /** The position in the archive up to which it was handed all that it was to get. */
+        completeTo: int().notNull(),
         state: json<object>().notNull(),
       },
       (t) => [index("hibernated_sessions_account").on(t.account)],

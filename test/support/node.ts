@@ -11,7 +11,7 @@ import { stringify } from "smol-toml";
 import type { ConfigInput } from "../../src/config.ts";
 import { Actor, type Role } from "./actor.ts";
 import { certificateFor, type Certificate } from "./certificate.ts";
-import { connect, type StreamOptions } from "./stream.ts";
+import { ClientStream, connect, type StreamOptions } from "./stream.ts";
 import { until } from "./until.ts";
 
 export interface Outcome {
@@ -182,16 +182,25 @@ export class NodeProcess {
     });
   }
 
+  /** A connection on which nothing was sent yet. */
+  async connects(): Promise<ClientStream> {
+    const options = this.#streamOptions("direct");
+    return new ClientStream(await connect(options), options);
+  }
+
   /** A login of an account that exists; presence is not sent. */
   async login(name: string, role: Role & { readonly password: string }): Promise<Actor> {
-    const tls = role.tls === "starttls" ? "none" : "direct";
-    const port = tls === "direct" ? this.ports.c2sTls : this.ports.c2s;
     const { domain } = this;
-    const options: StreamOptions = { domain, port, tls, ca: this.certificate };
+    const options = this.#streamOptions(role.tls === "starttls" ? "none" : "direct");
     const settle = (): Promise<void> => actor.pings();
     const actor: Actor = new Actor(await connect(options), options, `${name}@${domain}`, settle);
     await actor.logsIn({ resource: "phone", ...role });
     return actor;
+  }
+
+  #streamOptions(tls: StreamOptions["tls"]): StreamOptions {
+    const port = tls === "direct" ? this.ports.c2sTls : this.ports.c2s;
+    return { domain: this.domain, port, tls, ca: this.certificate };
   }
 }
 

@@ -3,6 +3,7 @@ CREATE TABLE hibernated_sessions (
   account TEXT NOT NULL,
   jid TEXT NOT NULL,
   expires_at INTEGER NOT NULL,
+  complete_to INTEGER NOT NULL,
   state TEXT NOT NULL
 ) STRICT;
 CREATE INDEX hibernated_sessions_account ON hibernated_sessions (account);
