@@ -1,22 +1,21 @@
 /** XEP-0363 over HTTP, on real sockets: one PUT for each slot, ranges, conditions, headers, and nothing left of what failed. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdir, readdir, readlink, symlink, writeFile } from "node:fs/promises";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import sharp from "sharp";
 import { parseJid } from "../../src/xmpp/jid.ts";
 import { cast, type Stage } from "../support/cast.ts";
 import { until } from "../support/until.ts";
-import { ask, onDisk, put, slot, upload } from "../support/upload.ts";
+import { ask, dial, onDisk, put, slot, upload } from "../support/upload.ts";
 
 const idOf = (path: string): string => path.split("/")[2]!;
 
 /** The first bytes of a PUT on a connection that the test goes on with. */
 async function begins(stage: Stage, path: string, head: string, body: string | Uint8Array): Promise<Socket> {
-  const { port } = new URL(stage.web);
-  const socket = connect(Number(port), "127.0.0.1");
-  await new Promise((resolve) => socket.once("connect", resolve));
+  const socket = await dial(stage);
   socket.write(`PUT ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${head}\r\n\r\n`);
   socket.write(body);
   return socket;
@@ -264,7 +263,6 @@ describe("GET", () => {
   test("that is broken off leaves no file open", async (t) => {
     await using stage = await cast(t, { romeo: {} });
     const path = await upload(stage.actors.romeo, stage, Buffer.alloc(50_000_000));
-    const { port } = new URL(stage.web);
     const file = join(stage.config.data, "uploads", idOf(path));
     const isOpen = async () => {
       const links = (await readdir("/proc/self/fd")).map((fd) =>
@@ -272,9 +270,9 @@ describe("GET", () => {
       );
       return (await Promise.all(links)).includes(file);
     };
-    const socket = connect(Number(port), "127.0.0.1");
+    const socket = await dial(stage);
     socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
-    await new Promise((resolve) => socket.once("data", resolve));
+    await once(socket, "data");
     socket.pause();
     assert(await isOpen(), "50 MB do not fit into a socket");
     socket.destroy();

@@ -1,7 +1,9 @@
 /** A client's side of XEP-0363: it asks for slots, and puts and fetches files as plain HTTP. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { attr, child } from "../../src/xmpp/xml.ts";
@@ -38,6 +40,9 @@ export async function slot(actor: Actor, stage: Stage, wish: Wish = {}): Promise
   return url.slice(stage.config.url.length);
 }
 
+/** A safety net only, for a machine that is busy with other things. In milliseconds. */
+const patience = 20_000;
+
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -54,14 +59,25 @@ export function ask(
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(stage.web);
-    const sent = request({ hostname, port, method, path, headers, agent: false }, (answer) => {
+    const where = { hostname, port, method, path, agent: false, timeout: patience };
+    const sent = request({ ...where, headers }, (answer) => {
       buffer(answer).then((read) => {
         resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: read });
       }, reject);
     });
     sent.once("error", reject);
+    sent.once("timeout", () => sent.destroy(new Error(`${method} ${path}: no answer`)));
     sent.end(body);
   });
+}
+
+/** A connection to the web on which nothing has been said yet. */
+export async function dial(stage: Stage): Promise<Socket> {
+  const { hostname, port } = new URL(stage.web);
+  const socket = connect(Number(port), hostname);
+  socket.setTimeout(patience, () => socket.destroy());
+  await once(socket, "connect");
+  return socket;
 }
 
 /** Puts a file into a slot, with what clients say of it. */
