@@ -28,7 +28,7 @@ export interface Avatar extends Picture {
 /** `""`: there is none any more, and those who see the account shall know. `undefined`: there never was one. */
 export type AvatarHash = string | undefined;
 
-/** Accounts without sessions whose hash is in memory: those whose page somebody looks at. */
+/** Accounts whose hash is in memory; beyond that, the one asked for longest ago is read anew. */
 const hashesKept = 10_000;
 
 export class Avatars {

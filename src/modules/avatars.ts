@@ -61,6 +61,12 @@ export default defineModule({
       },
       events: {
         "session.bound": async ({ session }) => void (await avatars.hash(session.account)),
+        "session.saved": ({ session, state }) => {
+          state["avatar"] = said.get(session);
+        },
+        "session.restored": ({ session, state: { avatar } }) => {
+          if (typeof avatar === "string") said.set(session, avatar);
+        },
         "avatar.changed": ({ account }) => tell(account),
       },
     };

@@ -150,6 +150,12 @@ export default defineModule({
       message: { filter: guardMessage },
       presence: { filter: guardPresence },
       events: {
+        "session.saved": ({ session, state }) => {
+          state["blocklist"] = interested.has(session);
+        },
+        "session.restored": ({ session, state }) => {
+          if (state["blocklist"] === true) interested.add(session);
+        },
         "account.removed": ({ account }) => blocking.clear(account),
       },
     };

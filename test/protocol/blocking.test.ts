@@ -5,6 +5,7 @@ import { parseJid } from "../../src/xmpp/jid.ts";
 import { attr, child, children } from "../../src/xmpp/xml.ts";
 import { shows, wanting } from "../support/client-caps.ts";
 import { cast, type Actor, type Stage } from "../support/cast.ts";
+import { enablesResumption, resumes } from "../support/management.ts";
 import { world } from "../support/world.ts";
 
 const ns = "urn:xmpp:blocking";
@@ -83,6 +84,26 @@ describe("the list (§3.2–3.5)", () => {
     const all = await push("unblock", "");
     assert.equal(children(child(all, "unblock", ns)!).length, 0);
     await chamber.receivesNothing();
+    await balcony.receivesNothing();
+  });
+
+  test("also to one whose session outlived the node (XEP-0198 §5)", async (t) => {
+    await using stage = await cast(t, { juliet: { presence: false } });
+    const { juliet } = stage.actors;
+    const id = await enablesResumption(juliet);
+    await listOf(juliet);
+    await stage.restarts();
+    const balcony = await stage.login("juliet", { resource: "balcony", presence: false });
+    await balcony.asks(blocking("spam.example"), ok);
+    const again = await stage.connects();
+    await again.opens();
+    await again.receives("<stream:features/>");
+    await again.authenticates("juliet", "juliet's secret");
+    await resumes(again, id, 0);
+    await again.receives(
+      `<iq type='set' to='${juliet.full}'><block xmlns='${ns}'><item jid='spam.example'/></block></iq>`,
+    );
+    again.inbox.length = 0;
     await balcony.receivesNothing();
   });
 
