@@ -29,6 +29,8 @@ export interface Cast {
   port(node: NodeProcess): number;
   /** A device of somebody, which tells `started` once it is logged in. */
   enters(node: NodeProcess, entrance: Entrance): ClientActor | Promise<ClientActor>;
+  /** Its session does not hang on a connection: it goes on when one is lost, and tells of no resumption. */
+  readonly isConnectionless?: boolean;
   /** What the client has not, by chapter, and why. */
   readonly lacks?: Partial<Record<Chapter, string>>;
 }
@@ -58,7 +60,10 @@ async function hearsNothingMore(actor: ClientActor, domain: string): Promise<voi
   for (const event of ["message", "complaint"]) assert.deepEqual(actor.heard(event), []);
 }
 
-export function story(client: string, { skip, settings, lacks = {}, port, enters }: Cast): void {
+export function story(
+  client: string,
+  { skip, settings, isConnectionless, lacks = {}, port, enters }: Cast,
+): void {
   test(`${client}: two people and their devices`, { skip }, async (t) => {
     const node = await house(t, settings);
     const { domain } = node;
@@ -158,7 +163,7 @@ export function story(client: string, { skip, settings, lacks = {}, port, enters
       await ana.does("ping", { to: domain });
       if (lacks.resending === undefined) await says(ben, ana.jid, ["hello from the tunnel"]);
       gate.breaks();
-      await ben.hears("resumed");
+      if (!isConnectionless) await ben.hears("resumed");
       assert.deepEqual(bodies(await hearsFrom(ben, ana, 3)), said);
       if (lacks.resending === undefined)
         assert.deepEqual(bodies(await hearsFrom(ana, ben, 1)), ["hello from the tunnel"]);

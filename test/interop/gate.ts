@@ -7,6 +7,7 @@ export class Gate {
   readonly #target: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #isFrozen = false;
 
   private constructor(target: number) {
     this.#target = target;
@@ -28,13 +29,14 @@ export class Gate {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** From now on nothing arrives on the connections that are there, and neither side can tell. */
+  /** From now on nothing arrives any more on any connection, and neither side can tell. */
   freezes(): void {
-    for (const socket of this.#sockets) socket.removeAllListeners("data").resume();
+    this.#isFrozen = true;
   }
 
-  /** The connections that are there end without a goodbye. */
+  /** The connections that are there end without a goodbye; new ones are as connections should be. */
   breaks(): void {
+    this.#isFrozen = false;
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
@@ -46,7 +48,9 @@ export class Gate {
     ] as const) {
       this.#sockets.add(socket);
       socket.setNoDelay(true);
-      socket.on("data", (bytes: Buffer) => other.write(bytes));
+      socket.on("data", (bytes: Buffer) => {
+        if (!this.#isFrozen) other.write(bytes);
+      });
       socket.on("error", () => other.destroy());
       socket.on("end", () => other.end());
       socket.on("close", () => {

@@ -21,41 +21,37 @@ export function missingPython(module: string): string | false {
   return !found && `not installed: the Python module ${module} (.ci/run installs it)`;
 }
 
-/** A program without a screen: what it prints, and how it ends. It ends with the test, if not before. */
-export class Program implements AsyncDisposable {
-  #stdout = "";
-  #stderr = "";
-  readonly #name: string;
-  readonly #child: ChildProcessWithoutNullStreams;
-  /** How it ended, once it has. */
+/** What a program prints, and how it ends. */
+export class Output {
+  #text = "";
   #end: string | undefined;
   #look = (): void => undefined;
+  readonly #name: string;
+  /** More about it, for who looks for a fault. */
+  readonly #remarks: () => string;
 
-  constructor(name: string, args: readonly string[], environment: Record<string, string> = {}) {
+  constructor(name: string, remarks = () => "") {
     this.#name = name;
-    const child = spawn(name, args, { env: { ...process.env, ...environment } });
-    this.#child = child;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      this.#stdout += text;
-      this.#look();
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
-    const ends = (how: string): void => {
-      this.#end ??= how;
-      this.#look();
-    };
-    // Who writes to a program that has ended learns it from what is missing.
-    child.stdin.on("error", () => undefined);
-    child.once("error", (error) => ends(error.message));
-    child.once("close", (code, signal) => ends(signal ?? `exit code ${code}`));
+    this.#remarks = remarks;
   }
 
-  writes(text: string): void {
-    this.#child.stdin.write(text);
+  /** How it ended, once it has. */
+  get end(): string | undefined {
+    return this.#end;
+  }
+
+  prints(text: string): void {
+    this.#text += text;
+    this.#look();
+  }
+
+  ends(how: string): void {
+    this.#end ??= how;
+    this.#look();
   }
 
   /** What `find` gives of all that was printed, now or later; an error once the program has ended without it. */
-  until<Found>(what: string, find: (stdout: string) => Found | undefined): Promise<Found> {
+  until<Found>(what: string, find: (text: string) => Found | undefined): Promise<Found> {
     return new Promise((resolve, reject) => {
       const done = (settle: () => void): void => {
         clearTimeout(timer);
@@ -64,26 +60,54 @@ export class Program implements AsyncDisposable {
       };
       const fail = (why: string): void =>
         done(() =>
-          reject(new Error(`${this.#name} ${why} without ${what}\n${this.#stdout}\n${this.#stderr}`)),
+          reject(new Error(`${this.#name} ${why} without ${what}\n${this.#text}\n${this.#remarks()}`)),
         );
       const timer = setTimeout(() => fail(`has run for ${deadline} ms`), deadline);
       this.#look = () => {
-        const found = find(this.#stdout);
+        const found = find(this.#text);
         if (found !== undefined) done(() => resolve(found));
         else if (this.#end !== undefined) fail(`has ended (${this.#end})`);
       };
       this.#look();
     });
   }
+}
+
+/** A program without a screen: what it prints, and how it ends. It ends with the test, if not before. */
+export class Program implements AsyncDisposable {
+  #stderr = "";
+  readonly #output: Output;
+  readonly #child: ChildProcessWithoutNullStreams;
+
+  constructor(name: string, args: readonly string[], environment: Record<string, string> = {}) {
+    this.#output = new Output(name, () => this.#stderr);
+    const child = spawn(name, args, { env: { ...process.env, ...environment } });
+    this.#child = child;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => this.#output.prints(text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
+    // Who writes to a program that has ended learns it from what is missing.
+    child.stdin.on("error", () => undefined);
+    child.once("error", (error) => this.#output.ends(error.message));
+    child.once("close", (code, signal) => this.#output.ends(signal ?? `exit code ${code}`));
+  }
+
+  writes(text: string): void {
+    this.#child.stdin.write(text);
+  }
+
+  /** What `find` gives of all that was printed, now or later; an error once the program has ended without it. */
+  until<Found>(what: string, find: (stdout: string) => Found | undefined): Promise<Found> {
+    return this.#output.until(what, find);
+  }
 
   /** Closes its input, with this at the end of it, and waits until it has succeeded; what it printed. */
   succeeds(input = ""): Promise<string> {
     this.#child.stdin.end(input);
-    return this.until("success", (stdout) => (this.#end === "exit code 0" ? stdout : undefined));
+    return this.until("success", (stdout) => (this.#output.end === "exit code 0" ? stdout : undefined));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#end !== undefined) return;
+    if (this.#output.end !== undefined) return;
     const ended = new Promise((resolve) => this.#child.once("close", resolve));
     this.#child.kill("SIGKILL");
     await ended;
