@@ -6,6 +6,9 @@ import type { ServerEvents } from "./events.ts";
 import type { Session } from "./session.ts";
 import type { ManagementSnapshot, Unacknowledged } from "./stream-management-state.ts";
 
+/** Stanzas that are written at once, and the sessions that they are of: a tenth of what fits into a unit of the store. */
+const unitSize = 20_000;
+
 /** A session as it is kept, without its stanzas. */
 export interface HibernatedState {
   readonly remoteAddress: string;
@@ -137,7 +140,7 @@ export class HibernationJournal {
 
   /** Resolves once all is on disk. */
   async close(): Promise<void> {
-    await this.#last;
+    for (let last; last !== this.#last;) await (last = this.#last);
   }
 
   /** One write after the other; each begins in a later turn, so that all of this one goes together. */
@@ -152,10 +155,10 @@ export class HibernationJournal {
   }
 
   async #write(): Promise<void> {
-    const changed = [...this.#changed];
+    const changed = this.#takeUnit();
     const forgotten = this.#forgotten;
-    this.#changed.clear();
     this.#forgotten = [];
+    if (this.#changed.size > 0) void this.#soon();
     try {
       await this.#writeOnly(changed, forgotten);
     } catch (error) {
@@ -163,6 +166,19 @@ export class HibernationJournal {
       for (const session of changed) if (this.#entries.has(session)) this.#changed.add(session);
       this.#forgotten.push(...forgotten);
     }
+  }
+
+  /** Sessions with about so many stanzas to write. */
+  #takeUnit(): Session[] {
+    const unit: Session[] = [];
+    let size = 0;
+    for (const session of this.#changed) {
+      if (size >= unitSize) break;
+      this.#changed.delete(session);
+      unit.push(session);
+      size += 1 + session.management!.queue.length - (this.#entries.get(session)!.written ?? 0);
+    }
+    return unit;
   }
 
   async #writeOnly(changed: readonly Session[], forgotten: readonly string[]): Promise<void> {

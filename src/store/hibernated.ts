@@ -53,6 +53,22 @@ const deleteStanzas = prepared(({ db, t: { hibernatedStanzas: stanzas } }) =>
     .prepare(),
 );
 
+// Once for each session at start.
+const selectPassing = prepared(({ db, t: { messages } }) =>
+  db
+    .select({ id: messages.id })
+    .from(messages)
+    .where(
+      and(
+        eq(messages.account, sql.placeholder("account")),
+        gte(messages.position, sql.placeholder("from")),
+        eq(messages.waits, false),
+        sql`(${sql.placeholder("copies")} OR NOT ${messages.sent})`,
+      ),
+    )
+    .prepare(),
+);
+
 /** `State` is what the caller keeps of a session, as JSON. */
 export const hibernatedStore = <State extends object>(store: Store) => {
   const { hibernatedSessions: sessions, hibernatedStanzas: stanzas } = store.t;
@@ -88,18 +104,7 @@ export const hibernatedStore = <State extends object>(store: Store) => {
      * for them: of what it sent, where copies go there (XEP-0280), and of errors.
      */
     async passing(account: string, from: number, copies: boolean): Promise<string[]> {
-      const { messages } = store.t;
-      const rows = await store.db
-        .select({ id: messages.id })
-        .from(messages)
-        .where(
-          and(
-            eq(messages.account, account),
-            gte(messages.position, from),
-            eq(messages.waits, false),
-            copies ? undefined : eq(messages.sent, false),
-          ),
-        );
+      const rows = selectPassing(store).all({ account, from, copies: Number(copies) });
       return rows.map(({ id }) => id);
     },
 
