@@ -153,7 +153,13 @@ export class Hibernation {
   /** Takes in those that rested when the process ended. */
   async restore(): Promise<void> {
     const rows = await this.#journal.load();
-    for (const row of rows) this.#revive(row);
+    for (const row of rows) {
+      try {
+        this.#revive(row);
+      } catch (error) {
+        this.#options.log.error({ err: error, jid: row.jid }, "a session that rested could not be read");
+      }
+    }
     if (rows.length > 0) this.#options.log.info({ sessions: rows.length }, "sessions may be resumed");
   }
 
@@ -174,6 +180,7 @@ export class Hibernation {
       timer: setTimeout(() => this.#end(resting), Math.max(0, until - Date.now())).unref(),
     };
     this.#resting.set(session, resting);
+    session.isResting = true;
     session.detach({
       isOpen: true,
       isFull: true,

@@ -66,6 +66,8 @@ export class Session {
   behind: string[] | undefined;
   /** A position (`Archive.frontier`): what came before that it got from the archive, or will (XEP-0313, XEP-0386 §3.2). */
   readTo: number | undefined;
+  /** Its connection is lost, and its client may come back (XEP-0198 §5). */
+  isResting = false;
   /** A position, of a session that outlived a restart: what came before that was handed to it, if it was for it. */
   handedTo: number | undefined;
   /** XEP-0198, from `<enable/>` on. */
@@ -115,6 +117,7 @@ export class Session {
   attach(transport: Transport, remoteAddress: string): void {
     this.#transport = transport;
     this.remoteAddress = remoteAddress;
+    this.isResting = false;
     this.management?.rewind(({ text, at }) => delayedText(text, this.jid.domain, new Date(at)));
     this.release();
     this.reserve = undefined;
