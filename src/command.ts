@@ -56,9 +56,10 @@ function commandOf(words: readonly string[], values: Values): Command {
   if (verb === undefined) {
     throw new UsageError(words.length > 0 ? `there is no "${words.join(" ")}"` : "what shall it do?");
   }
-  const { args: names, options = {}, asks } = verbs[verb]!;
+  const { args: required, options = {}, asks, optional } = verbs[verb]!;
+  const names = optional === undefined ? required : [...required, optional];
   const args = words.slice(verb.split(" ").length);
-  const missing = names.slice(args.length).filter((name) => name !== asks);
+  const missing = names.slice(args.length).filter((name) => name !== asks && name !== optional);
   if (missing.length > 0) throw new UsageError(`"${verb}" needs: ${missing.join(", ")}`);
   if (args.length > names.length) throw new UsageError(`"${verb}" does not take "${args[names.length]}"`);
   const own = Object.entries(values).filter(([name]) => !(name in general));
@@ -68,11 +69,12 @@ function commandOf(words: readonly string[], values: Values): Command {
 }
 
 export function help(): string {
-  const usages = Object.entries(verbs).map(([name, { args, options = {}, about }]) => {
+  const usages = Object.entries(verbs).map(([name, { args, optional, options = {}, about }]) => {
     const flags = Object.entries(options).map(([flag, { type }]) =>
       type === "string" ? `[--${flag} …]` : `[--${flag}]`,
     );
-    return { usage: ["pipit", name, ...args.map((arg) => `<${arg}>`), ...flags].join(" "), about };
+    const words = [...args.map((arg) => `<${arg}>`), ...(optional === undefined ? [] : [`[${optional}]`])];
+    return { usage: ["pipit", name, ...words, ...flags].join(" "), about };
   });
   const width = Math.max(...usages.map(({ usage }) => usage.length));
   return [

@@ -57,14 +57,14 @@ export async function listenForCommands(
   };
 }
 
-/** Lets the node on `data` carry out a command; `undefined` where none listens. */
-export async function sendCommand(data: string, command: Command): Promise<Reply | undefined> {
+/** Lets the node on `data` carry out a command, `slow` if that may take long; `undefined` where none listens. */
+export async function sendCommand(data: string, command: Command, slow = false): Promise<Reply | undefined> {
   const socket = await reach(data).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT" || error.code === "ECONNREFUSED") return undefined;
     throw error;
   });
   if (!socket) return undefined;
-  socket.setTimeout(replyTimeout, () => socket.destroy(new Error("the node does not answer")));
+  socket.setTimeout(slow ? 0 : replyTimeout, () => socket.destroy(new Error("the node does not answer")));
   socket.end(JSON.stringify(command));
   return JSON.parse(await readAll(socket)) as Reply;
 }

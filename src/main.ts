@@ -28,11 +28,11 @@ try {
 const log = createLogger(config.log.level);
 let node = await start();
 const stop = obeySignals();
+process.stdout.write(await greeting(node));
 
 async function start(): Promise<RunningNode> {
   const started = await startNode(config, log).catch(fail);
   started.events.on("service.stop", ({ restart }) => (restart ? startAnew() : stop("service.stop")));
-  process.stdout.write(await greeting(started));
   return started;
 }
 
@@ -42,10 +42,12 @@ async function startAnew(): Promise<void> {
   log.info("starting anew");
   // Not awaited by who told us: it is closed with the node.
   setImmediate(() => {
-    node
-      .close()
-      .then(start)
-      .then((started) => (node = started), fail);
+    const anew = async (): Promise<void> => {
+      await node.close();
+      node = await start();
+      process.stdout.write(await greeting(node));
+    };
+    anew().catch(fail);
   });
 }
 

@@ -32,9 +32,20 @@ export interface Verb {
   readonly args: readonly string[];
   readonly options?: NonNullable<ParseArgsConfig["options"]>;
   readonly asks?: "password" | "text";
+  /** An argument behind the others that may be left out. */
+  readonly optional?: string;
+  /** Which argument or option is a file, by its name. */
+  readonly file?: string;
+  /** It writes to that file; without one, its data goes to standard output. */
+  readonly writes?: true;
+  /** It may take as long as it takes. */
+  readonly slow?: true;
   readonly about: string;
   run(node: OpenNode, args: readonly string[], options: Command["options"]): Promise<Answer>;
 }
+
+/** The newest so many are told; the rest is in the store. */
+const reportsShown = 100;
 
 const password = { password: { type: "string" } } as const;
 
@@ -44,9 +55,6 @@ export const verbs: Readonly<Record<string, Verb>> = {
     options: { ...password, admin: { type: "boolean" } },
     asks: "password",
     about: "make an account",
-/** The newest so many are told; the rest is in the store. */
-const reportsShown = 100;
-
     async run({ accounts }, [address], { password, admin }) {
       const account = await accounts.add(jidOf(address), String(password), { admin: admin === true });
       return { text: `${account.jid} can log in now`, data: account };
@@ -195,39 +203,6 @@ const reportsShown = 100;
       return { text: list.join("\n"), data: list };
     },
   },
-  federation: {
-    args: [],
-    about: "show how it stands with other servers",
-    async run({ federation, config }) {
-      const lines = federationLines(await federation.status());
-      return { text: federationText(lines, config.domain), data: lines };
-    },
-  },
-};
-
-/** Carries out a command; what the domain refuses becomes the reply's error. */
-export async function execute(node: OpenNode, { verb, args, options }: Command): Promise<Reply> {
-  const found = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-  if (!found) return { ok: false, error: `this version knows no "${verb}"` };
-  try {
-    return { ok: true, answer: await found.run(node, args, options) };
-  } catch (error) {
-    if (error instanceof StanzaError) return { ok: false, error: error.message };
-    node.log.error({ err: error, verb }, "a command failed");
-    return { ok: false, error: "the command failed; the log says why" };
-  }
-}
-
-function jidOf(address: string | undefined): Jid {
-  const jid = parseJid(address ?? "");
-  if (jid?.local && jid.isBare) return jid;
-  throw new StanzaError("jid-malformed", { text: `"${address}" is not an address such as ana@example.org` });
-}
-
-async function authorOf({ config, accounts }: OpenNode, address: string | undefined): Promise<Jid> {
-  const jid = jidOf(address);
-  if (jid.domain === config.domain && (await accounts.exists(jid.local))) return jid;
-  throw new StanzaError("item-not-found", { text: `There is no account ${jid.bare}` });
   export: {
     args: [],
     optional: "address",
@@ -264,6 +239,39 @@ async function authorOf({ config, accounts }: OpenNode, address: string | undefi
       return { text: lines.join("\n") || "nobody has reported anybody", data: list };
     },
   },
+  federation: {
+    args: [],
+    about: "show how it stands with other servers",
+    async run({ federation, config }) {
+      const lines = federationLines(await federation.status());
+      return { text: federationText(lines, config.domain), data: lines };
+    },
+  },
+};
+
+/** Carries out a command; what the domain refuses becomes the reply's error. */
+export async function execute(node: OpenNode, { verb, args, options }: Command): Promise<Reply> {
+  const found = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  if (!found) return { ok: false, error: `this version knows no "${verb}"` };
+  try {
+    return { ok: true, answer: await found.run(node, args, options) };
+  } catch (error) {
+    if (error instanceof StanzaError) return { ok: false, error: error.message };
+    node.log.error({ err: error, verb }, "a command failed");
+    return { ok: false, error: "the command failed; the log says why" };
+  }
+}
+
+function jidOf(address: string | undefined): Jid {
+  const jid = parseJid(address ?? "");
+  if (jid?.local && jid.isBare) return jid;
+  throw new StanzaError("jid-malformed", { text: `"${address}" is not an address such as ana@example.org` });
+}
+
+async function authorOf({ config, accounts }: OpenNode, address: string | undefined): Promise<Jid> {
+  const jid = jidOf(address);
+  if (jid.domain === config.domain && (await accounts.exists(jid.local))) return jid;
+  throw new StanzaError("item-not-found", { text: `There is no account ${jid.bare}` });
 }
 
 function posted({ posts }: OpenNode, post: Post): Answer {

@@ -52,8 +52,8 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0157": { title: "Contact Addresses for XMPP Services", version: "1.1.1", maturity: "Active" },
   "0160": { title: "Best Practices for Handling Offline Messages", version: "1.0.1", maturity: "Active" },
   "0163": { title: "Personal Eventing Protocol", version: "1.2.2", maturity: "Stable" },
+  "0172": { title: "User Nickname", version: "1.1", maturity: "Stable" },
   "0178": {
-    "0172": { title: "User Nickname", version: "1.1", maturity: "Stable" },
     title: "Best Practices for Use of SASL EXTERNAL with Certificates",
     version: "1.2",
     maturity: "Active",
@@ -83,9 +83,15 @@ export const xeps: Readonly<Record<string, Xep>> = {
     maturity: "Stable",
     note: "over TLS; one remote domain a stream that we open",
   },
+  "0222": { title: "Persistent Storage of Public Data via PubSub", version: "1.0", maturity: "Active" },
+  "0223": { title: "Persistent Storage of Private Data via PubSub", version: "1.1.1", maturity: "Active" },
+  "0227": {
+    title: "Portable Import/Export Format for XMPP-IM Servers",
+    version: "1.1",
+    maturity: "Stable",
+    note: "one host",
+  },
   "0277": {
-    "0222": { title: "Persistent Storage of Public Data via PubSub", version: "1.0", maturity: "Active" },
-    "0223": { title: "Persistent Storage of Private Data via PubSub", version: "1.1.1", maturity: "Active" },
     title: "Microblogging over XMPP",
     version: "0.6.5",
     maturity: "Deferred",
@@ -112,6 +118,13 @@ export const xeps: Readonly<Record<string, Xep>> = {
   "0398": { title: "User Avatar to vCard-Based Avatars Conversion", version: "1.0.0", maturity: "Stable" },
   "0379": { title: "Pre-Authenticated Roster Subscription", version: "0.3.3", maturity: "Proposed" },
   "0401": { title: "Ad-hoc Account Invitation Generation", version: "0.6.0", maturity: "Experimental" },
+  "0386": { title: "Bind 2", version: "1.1.0", maturity: "Stable" },
+  "0388": {
+    title: "Extensible SASL Profile",
+    version: "1.0.4",
+    maturity: "Stable",
+    note: "over TLS, without early data",
+  },
   "0402": { title: "PEP Native Bookmarks", version: "1.2.0", maturity: "Stable" },
   "0424": {
     title: "Message Retraction",
@@ -133,11 +146,24 @@ export const xeps: Readonly<Record<string, Xep>> = {
     maturity: "Experimental",
     note: "posts; no attachments, no comments",
   },
+  "0474": { title: "SASL SCRAM Downgrade Protection", version: "0.5.0", maturity: "Experimental" },
   "0478": {
     title: "Stream Limits Advertisement",
     version: "0.2.0",
     maturity: "Experimental",
     note: "between servers",
+  },
+  "0480": {
+    title: "SASL Upgrade Tasks",
+    version: "0.2.0",
+    maturity: "Experimental",
+    note: "SCRAM, for accounts that came from elsewhere",
+  },
+  "0484": {
+    title: "Fast Authentication Streamlining Tokens",
+    version: "0.2.0",
+    maturity: "Proposed",
+    note: "no early data",
   },
   "0487": {
     title: "Host Meta 2 - One Method To Rule Them All",
@@ -146,4 +172,5 @@ export const xeps: Readonly<Record<string, Xep>> = {
     note: "where `addresses` is set",
   },
   "0490": { title: "Message Displayed Synchronization", version: "1.0.1", maturity: "Stable" },
+  "0494": { title: "Client Access Management", version: "0.1.0", maturity: "Experimental" },
 };

@@ -104,8 +104,7 @@ export class Accounts {
       const rows = accountStore(tx);
       const before = await mustExist(rows, jid);
       if ((before.disabledAt !== null) === disabled) return false;
-      await rows.setDisabled(local, disabled ? new Date() : null);
-
+      await rows.update(local, { disabledAt: disabled ? new Date() : null });
       return true;
     });
     if (changed && disabled) this.#events.emit("account.disabled", { account: jid.bare });

@@ -75,6 +75,12 @@ export class FullText {
     return { rows: await this.#rows.some(positions), stable };
   }
 
+  /** Messages that came behind others that are newer (XEP-0227). */
+  async add(rows: readonly MessageRow[]): Promise<void> {
+    const texts = rows.flatMap(textOf);
+    if (texts.length > 0) await this.#texts.add(texts);
+  }
+
   /** These messages say nothing any more. */
   remove(positions: readonly number[]): Promise<void> {
     return this.#texts.remove(positions);

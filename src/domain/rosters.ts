@@ -249,6 +249,23 @@ export class Rosters {
     };
   }
 
+  /** Puts contacts and requests into the roster of an account that nobody uses yet; nobody is told (XEP-0227). */
+  async restore(
+    account: string,
+    items: readonly Omit<RosterItem, "version">[],
+    requests: ReadonlyMap<string, Element>,
+  ): Promise<void> {
+    await this.#store.transaction(async (tx) => {
+      const rows = rosterStore(tx);
+      for (const { name = null, ...item } of items.slice(0, maxItems))
+        await rows.put(account, { ...item, name, removed: false });
+      for (const [contact, request] of [...requests].slice(0, maxRequests)) {
+        if (await rows.isRequested(account, contact)) continue;
+        await rows.addRequest(account, contact, keptForm(request), new Date());
+      }
+    });
+  }
+
   /** Forgets the roster of an account that is no more. Sessions that still end keep what they hold. */
   clear(account: string): Promise<void> {
     return this.#store.transaction((tx) => rosterStore(tx).clear(account));

@@ -63,9 +63,9 @@ export const accountStore = (store: Store) => ({
       .all();
   },
 
-  setDisabled: (local: string, disabledAt: Date | null): Promise<void> =>
+  update: (local: string, to: Partial<Omit<AccountRow, "local">>): Promise<void> =>
     store.transaction(async ({ db, t }) => {
-      db.update(t.accounts).set({ disabledAt }).where(eq(t.accounts.local, local)).run();
+      db.update(t.accounts).set(to).where(eq(t.accounts.local, local)).run();
     }),
 
   /** These are administrators, and no others. */

@@ -152,6 +152,8 @@ const upsertTaken = prepared(({ db, t: { messagesTaken } }) =>
 
 const parametersOf = (filter: MessageFilter) => ({
   ...filter,
+  start: filter.start.getTime(),
+  end: filter.end.getTime(),
   with: filter.with ?? null,
   resource: filter.resource ?? null,
 });
@@ -224,6 +226,33 @@ export const messageStore = (store: Store) => {
       const after = taken?.position ?? Number.MIN_SAFE_INTEGER;
       return selectWaiting(store).all({ account, after, before, limit });
     },
+
+    /** The same whole, behind a position; a page of them. */
+    async waitingRows(account: string, after: number, limit: number): Promise<MessageRow[]> {
+      const taken = store.db
+        .select({ position: messagesTaken.position })
+        .from(messagesTaken)
+        .where(eq(messagesTaken.account, account));
+      return store.db
+        .select()
+        .from(messages)
+        .where(
+          and(
+            eq(messages.account, account),
+            eq(messages.waits, true),
+            gt(messages.position, after),
+            sql`${messages.position} > coalesce((${taken}), ${Number.MIN_SAFE_INTEGER})`,
+          ),
+        )
+        .orderBy(asc(messages.position))
+        .limit(limit);
+    },
+
+    /** A message that is there waits for its account again. */
+    setWaiting: (position: number): Promise<void> =>
+      store.transaction(async ({ db }) => {
+        await db.update(messages).set({ waits: true }).where(eq(messages.position, position));
+      }),
 
     /** All up to these positions was taken; those that only waited go. */
     take: (

@@ -1,5 +1,5 @@
 /** XEP-0049: private XML, an element of each name and namespace for each account. What writes is used inside a transaction. */
-import { and, eq } from "drizzle-orm";
+import { and, asc, eq } from "drizzle-orm";
 import type { Store } from "./store.ts";
 
 export interface PrivateXmlRow {
@@ -16,6 +16,15 @@ export const privateXmlStore = ({ db, t: { privateXml } }: Store) => ({
       .from(privateXml)
       .where(and(eq(privateXml.account, account), eq(privateXml.xmlns, xmlns), eq(privateXml.name, name)));
     return row?.xml;
+  },
+
+  /** In the order of their names. */
+  async list(account: string): Promise<PrivateXmlRow[]> {
+    return db
+      .select()
+      .from(privateXml)
+      .where(eq(privateXml.account, account))
+      .orderBy(asc(privateXml.xmlns), asc(privateXml.name));
   },
 
   async count(account: string): Promise<number> {

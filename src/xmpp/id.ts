@@ -17,9 +17,7 @@ export function newId(now: number = Date.now()): string {
     last++;
     count = 0;
   }
-  const time = last.toString(16).padStart(12, "0");
-  const order = count.toString(16).padStart(3, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${order}${randomUUID().slice(18)}`;
+  return idFrom(last, count);
 }
 
 /**
@@ -30,6 +28,18 @@ export function orderOf(id: string): number | undefined {
   if (!/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-/.test(id)) return undefined;
   const time = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
   return firstOrderOf(time) + Number.parseInt(id.slice(15, 18), 16);
+}
+
+/** A new id of that order, as one that was made at its time would be. */
+export function idOf(order: number): string {
+  const time = Math.floor(order / (maxCount + 1)) + epoch;
+  return idFrom(time, order - firstOrderOf(time));
+}
+
+function idFrom(time: number, order: number): string {
+  const digits = time.toString(16).padStart(12, "0");
+  const counted = order.toString(16).padStart(3, "0");
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-7${counted}${randomUUID().slice(18)}`;
 }
 
 /** The least `orderOf` of ids that are made at a time, in milliseconds since 1970. */

@@ -1,0 +1,147 @@
+/** XEP-0227 §4.2–4.11: one account put together from its parts; nobody can log in before all of it is there. */
+import { accountStore, type CredentialsRow } from "../store/accounts.ts";
+import type { Path } from "../xmpp/document-reader.ts";
+import { parseDateTime } from "../xmpp/datetime.ts";
+import { StanzaError } from "../xmpp/errors.ts";
+import type { Jid } from "../xmpp/jid.ts";
+import { NS } from "../xmpp/ns.ts";
+import { attr, childText, namespaceOf, type Element } from "../xmpp/xml.ts";
+import { userDepth } from "./import-file.ts";
+import { MessageImport } from "./import-messages.ts";
+import { NodeImport } from "./import-nodes.ts";
+import { PeopleImport } from "./import-people.ts";
+import type { ImportContext } from "./import.ts";
+
+const mechanisms: Readonly<Record<string, CredentialsRow["hash"]>> = {
+  "SCRAM-SHA-1": "SHA-1",
+  "SCRAM-SHA-256": "SHA-256",
+  "SCRAM-SHA-512": "SHA-512",
+};
+
+export interface AccountImportOptions {
+  readonly jid: Jid;
+  readonly password: string | undefined;
+  /** Whether who was an administrator is one again. */
+  readonly admins: boolean;
+  /** Something that is not taken over, for the operator. */
+  note(text: string): void;
+}
+
+export class AccountImport {
+  readonly #context: ImportContext;
+  readonly #options: AccountImportOptions;
+  readonly #nodes: NodeImport;
+  readonly #messages: MessageImport;
+  readonly #people: PeopleImport;
+  readonly #verifiers: CredentialsRow[] = [];
+  #createdAt = new Date();
+  #admin = false;
+  #disabled = false;
+
+  private constructor(context: ImportContext, options: AccountImportOptions) {
+    this.#context = context;
+    this.#options = options;
+    const { jid, note } = options;
+    this.#nodes = new NodeImport(context.pubsub, jid.bare, note);
+    this.#people = new PeopleImport(context, jid.bare, this.#nodes, note);
+    this.#messages = new MessageImport(context.store, jid.bare, (rows) => context.fullText.add(rows));
+  }
+
+  /**
+   * Keeps the name; StanzaError `conflict` where it is or was somebody's, unless an import of it was interrupted, and
+   * `not-acceptable` where it cannot be one.
+   */
+  static async begin(context: ImportContext, options: AccountImportOptions): Promise<AccountImport> {
+    const { accounts, store } = context;
+    const { jid } = options;
+    const rows = accountStore(store);
+    const before = await rows.find(jid.local);
+    const isHalf = before?.disabledAt && !before.removedAt && (await rows.verifiers(jid.local)).length === 0;
+    if (!isHalf) {
+      await accounts.mustBeFree(jid);
+      const now = new Date();
+      const blank = { admin: false, removedAt: null, cleared: false };
+      await rows.insert({ ...blank, local: jid.local, createdAt: now, disabledAt: now });
+    }
+    return new AccountImport(context, options);
+  }
+
+  /** A part of the account, or of something in it; `path` is what it is in. */
+  async take(element: Element, path: Path, node: string | undefined): Promise<void> {
+    const section = path[userDepth];
+    const isKnown =
+      section === undefined ? await this.#part(element) : await this.#within(section, element, node);
+    if (!isKnown) this.#options.note(`<${element.name} xmlns="${namespaceOf(element)}"> is not known here`);
+  }
+
+  /** All was told: the account is one that can be used. */
+  async complete(): Promise<void> {
+    const { accounts, events, store, waiting } = this.#context;
+    const { jid, password, admins, note } = this.#options;
+    await this.#nodes.flush();
+    await this.#messages.flush();
+    await this.#people.complete();
+    waiting.forget(jid.bare);
+    if (this.#admin && !admins) note("was an administrator, and is none here (--admins)");
+    const hasSha256 = this.#verifiers.some(({ hash }) => hash === "SHA-256");
+    if (this.#verifiers.length === 0 && password === undefined)
+      note("has no password that can be used here: set one (pipit account passwd)");
+    else if (password === undefined && !hasSha256)
+      note("has no SCRAM-SHA-256 verifier: some clients cannot log in until a password is set");
+    await store.transaction(async (tx) => {
+      const rows = accountStore(tx);
+      if (this.#verifiers.length > 0) await rows.setCredentials(jid.local, this.#verifiers);
+      const disabledAt = this.#disabled ? new Date() : null;
+      await rows.update(jid.local, { disabledAt, createdAt: this.#createdAt, admin: this.#admin && admins });
+    });
+    if (password !== undefined) await accounts.setPassword(jid, password);
+    events.emit("account.added", { account: jid.bare });
+  }
+
+  async #within(section: string, element: Element, node: string | undefined): Promise<boolean> {
+    switch (section) {
+      case `{${NS.pubsubOwner}}pubsub`:
+        return this.#nodes.owned(element);
+      case `{${NS.pubsub}}pubsub`:
+        return node !== undefined && this.#nodes.item(node, element);
+      case `{${NS.portableArchive}}archive`:
+        return this.#messages.archived(element);
+      default:
+        return this.#messages.waiting(element);
+    }
+  }
+
+  async #part(element: Element): Promise<boolean> {
+    const name = `{${namespaceOf(element)}}${element.name}`;
+    if (name === `{${NS.portableScram}}scram-credentials`) return this.#verifier(element);
+    if (name === `{${NS.portableExtra}}account`) return this.#state(element);
+    return this.#people.take(name, element);
+  }
+
+  #state(element: Element): boolean {
+    this.#createdAt = parseDateTime(attr(element, "created") ?? "") ?? this.#createdAt;
+    this.#admin = attr(element, "admin") === "true";
+    this.#disabled = attr(element, "disabled") === "true";
+    return true;
+  }
+
+  /** §4.3. */
+  #verifier(element: Element): boolean {
+    const mechanism = attr(element, "mechanism") ?? "";
+    const hash = mechanisms[mechanism];
+    if (!hash) {
+      this.#options.note(`${mechanism} is not spoken here`);
+      return true;
+    }
+    const part = (name: string): string => childText(element, name)?.trim() ?? "";
+    const iterations = Number(part("iter-count"));
+    const [salt, storedKey, serverKey] = [part("salt"), part("stored-key"), part("server-key")] as const;
+    const isWhole = [salt, storedKey, serverKey].every((value) => Buffer.from(value, "base64").length > 0);
+    if (!isWhole || !Number.isSafeInteger(iterations) || iterations < 1)
+      throw new StanzaError("not-acceptable", { text: `The ${mechanism} credentials are not whole` });
+    if (this.#verifiers.some((one) => one.hash === hash))
+      throw new StanzaError("not-acceptable", { text: `There are two ${mechanism} credentials` });
+    this.#verifiers.push({ local: this.#options.jid.local, hash, salt, iterations, storedKey, serverKey });
+    return true;
+  }
+}
