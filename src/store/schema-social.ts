@@ -7,7 +7,7 @@ export type SubscriptionState = "subscribed" | "pending" | "unconfigured";
 export type FollowState = "pending" | "subscribed" | "refused" | "ending";
 export type UploadPurpose = "message" | "profile" | "ephemeral" | "permanent";
 
-export const socialTables = ({ table, text, int, bool, time, index, primaryKey }: Columns) => ({
+export const socialTables = ({ table, text, int, bool, time, json, index, primaryKey }: Columns) => ({
   /** `service` is the bare address of a PEP account or of a pubsub service. `config` holds what differs from the default. */
   pubsubNodes: table(
     "pubsub_nodes",

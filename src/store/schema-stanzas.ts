@@ -4,7 +4,7 @@ import type { Columns } from "./columns.ts";
 export type ArchiveDefault = "always" | "never" | "roster";
 export type OutboundKind = "chat" | "notification" | "subscription";
 
-export const stanzaTables = ({ table, text, int, bool, time, index, primaryKey }: Columns) => ({
+export const stanzaTables = ({ table, text, int, bool, time, json, index, primaryKey }: Columns) => ({
   /** Stanzas for other domains until these have taken them; `id` sorts them. `local` is the domain they come from. */
   outbound: table(
     "outbound",
