@@ -4,6 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { NodeProcess } from "../support/node.ts";
+import { Gate } from "./gate.ts";
 import { assertPublished, folderFor, house, password } from "./house.ts";
 import { missing, Terminal } from "./software.ts";
 
@@ -28,9 +29,14 @@ async function profanity(t: TestContext): Promise<Terminal> {
   });
 }
 
-async function logsIn(terminal: Terminal, node: NodeProcess, name: string, policy: Policy): Promise<void> {
+async function logsIn(
+  terminal: Terminal,
+  node: NodeProcess,
+  name: string,
+  policy: Policy,
+  port = policy === "legacy" ? node.ports.c2sTls : node.ports.c2s,
+): Promise<void> {
   await terminal.shows(/Type '\/help'/);
-  const port = policy === "legacy" ? node.ports.c2sTls : node.ports.c2s;
   await terminal.types(`/connect ${name}@${node.domain} server 127.0.0.1 port ${port} tls ${policy}`);
   await terminal.shows(/Enter password:/);
   await terminal.types(password);
@@ -101,4 +107,65 @@ test("two people see each other come and go, and talk", { skip }, async (t: Test
   await ana.shows(/^ ben@pipit\.test \[online\]/);
   await ben.types("/quit");
   await ana.shows(/^ ben@pipit\.test \[offline\]/);
+});
+
+test(
+  "a second terminal shows both sides of a chat, and a third one what was said before",
+  { skip },
+  async (t) => {
+    const node = await house(t);
+    const jid = (name: string): string => `${name}@${node.domain}`;
+    await using desk = await profanity(t);
+    await using phone = await profanity(t);
+    await using ben = await profanity(t);
+    await phone.types("/carbons on");
+    await logsIn(desk, node, "ana", "trust");
+    await logsIn(phone, node, "ana", "trust");
+    await logsIn(ben, node, "ben", "trust");
+
+    await ben.types(`/msg ${jid("ana")} Where are you?`);
+    await desk.types(`/msg ${jid("ben")}`);
+    await desk.shows(/- ben@pipit\.test\/profanity\.\w+: Where are you\?/);
+    await desk.types("At the desk");
+    // From now on profanity writes to that resource alone.
+    await ben.shows(/- ana@pipit\.test\/profanity\.\w+: At the desk/);
+    await ben.types("Stay there");
+    await phone.types(`/msg ${jid("ben")}`);
+    const chat = /Where are you\?\s[^]*- me: At the desk\s[^]*- ben@pipit\.test\S*: Stay there/;
+    await phone.shows(chat);
+
+    await using later = await profanity(t);
+    await later.types("/mam on");
+    await logsIn(later, node, "ana", "trust");
+    await later.types(`/msg ${jid("ben")}`);
+    await later.shows(chat);
+  },
+);
+
+test("goes on where it was when its connection is lost", { skip }, async (t) => {
+  const node = await house(t);
+  const gate = await Gate.open(t, node.ports.c2s);
+  await using ana = await profanity(t);
+  await using ben = await profanity(t);
+  await ben.types("/reconnect 1");
+  await logsIn(ana, node, "ana", "trust");
+  await logsIn(ben, node, "ben", "trust", gate.port);
+  await ana.types(`/msg ben@${node.domain} See you`);
+  await ben.types(`/msg ana@${node.domain} Goodbye`);
+  await ana.shows(/- ben@pipit\.test\/(profanity\.\w+): Goodbye/);
+  await ben.shows(/See you/);
+
+  // What profanity itself says now would be lost: libstrophe 0.12.2 does not send it again.
+  gate.freezes();
+  await ana.types("Are you in the tunnel?");
+  await ana.types("It seems so");
+  await ana.shows(/- me: It seems so/);
+  gate.breaks();
+  await ben.shows(/Lost connection\.\s[^]*Connection re-established\./);
+  const screen = await ben.shows(/- ana@pipit\.test\S*: Are you in the tunnel\?\s[^]*: It seems so/);
+  for (const text of ["See you", "Are you in the tunnel?", "It seems so"])
+    assert.equal(screen.split(text).length, 2, `${text} is there once`);
+  assert.match(node.output, /"jid":"ben@pipit\.test\/profanity\.\w+"[^\n]*"resumed"/);
+  await ben.types("Back again");
+  await ana.shows(/- ben@pipit\.test\S*: Back again/);
 });
