@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { NodeProcess } from "../support/node.ts";
 import { assertPublished, fetched, folderFor, house, password } from "./house.ts";
 import { freePorts } from "./peers/daemon.ts";
-import { befriend } from "./client-actor.ts";
+import { befriend, type ActorEvent } from "./client-actor.ts";
 import { story } from "./client-story.ts";
 import { SlixmppActor, type SlixmppOptions } from "./slixmpp.ts";
 import { missingPython } from "./software.ts";
@@ -71,6 +71,26 @@ test("two people exchange presence and messages", { skip }, async (t: TestContex
   assert.equal((await ana.hears("message", (e) => e["id"] === "m2"))["body"], "Ciao");
   await ben.does("disconnect");
   await ana.hears("presence", (e) => e["type"] === "unavailable");
+});
+
+test("gets what can wait only when it looks again (XEP-0352)", { skip }, async (t: TestContext) => {
+  const node = await house(t);
+  await using ana = person(node, "ana");
+  await using ben = person(node, "ben");
+  await ana.hears("started");
+  await ben.hears("started");
+  await befriend(ana, ben);
+  const isStatus = (text: string) => (e: ActorEvent) => String(e["xml"]).includes(text);
+  const asks = (actor: SlixmppActor) => actor.does("ping", { to: node.domain });
+
+  await ana.does("state", { state: "inactive" });
+  await asks(ana);
+  for (const status of ["cooking", "at table"]) await ben.does("presence", { status });
+  await asks(ben);
+  assert(!ana.hasHeard("presence", isStatus("at table")));
+  await ana.does("state", { state: "active" });
+  await ana.hears("presence", isStatus("at table"));
+  assert(!ana.hasHeard("presence", isStatus("cooking")), "only the last presence of each is kept");
 });
 
 test("posts through timeline@, corrects and retracts", { skip }, async (t: TestContext) => {
