@@ -203,11 +203,13 @@ export class XmppStream implements Transport {
   #sayGoodbye(error: StreamError | undefined): void {
     // §4.9.1.2: an error comes after a header, even where it is about the very first bytes.
     if (error && !this.#headed) this.open(this.#handler.header());
+    // Before an error: who reads one reads nothing behind it (§4.9.1.1).
+    if (this.#headed) this.write(this.#handler.lastWords?.() ?? "");
     if (error) {
       this.send(error.toElement());
       this.#log.debug({ condition: error.condition, address: this.#socket.remoteAddress }, "stream error");
     }
-    if (this.#headed) this.write(`${this.#handler.lastWords?.() ?? ""}</stream:stream>`);
+    if (this.#headed) this.write("</stream:stream>");
   }
 
   #attach(socket: Carrier): void {
