@@ -44,6 +44,13 @@ export class SlixmppActor implements AsyncDisposable {
     return this.#take(`${event} for ${this.jid}`, (e) => e.event === event && fits(e));
   }
 
+  /** All such events that came and were not taken yet, in order; they are taken out of the inbox. */
+  takes(event: string): ActorEvent[] {
+    const taken = this.#events.filter((e) => e.event === event);
+    this.#events.splice(0, Infinity, ...this.#events.filter((e) => e.event !== event));
+    return taken;
+  }
+
   /** Whether such an event came and was not taken yet. */
   hasHeard(event: string, fits: (e: ActorEvent) => boolean): boolean {
     return this.#events.some((e) => e.event === event && fits(e));
