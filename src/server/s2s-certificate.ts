@@ -43,7 +43,7 @@ function isForService(presented: string, wanted: string): boolean {
   return name.startsWith(service) && name.slice(service.length) === wanted;
 }
 
-/** What the certificate of the other end is worth, and whom it names. The certificate itself takes 10 KB of memory. */
+/** What the certificate of the other end is worth, and whom it names. The certificate itself would take 7 KB a stream. */
 export interface PeerTrust {
   /**
    * Why it is not valid, in words that go on from "the certificate"; `undefined` where its chain leads to a trusted root
