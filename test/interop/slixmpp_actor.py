@@ -14,6 +14,8 @@ from xml.etree import ElementTree
 
 import slixmpp
 from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import StanzaPath
 
 # How long one request may take before the actor reports it as failed.
 REQUEST_SECONDS = 30
@@ -47,6 +49,9 @@ class Actor(slixmpp.ClientXMPP):
             self.add_event_handler("presence_" + kind, self.presence_came)
         for kind in ("publish", "retract", "purge", "delete"):
             self.add_event_handler("pubsub_" + kind, self.pubsub_came)
+        # slixmpp answers by itself.
+        asked = lambda iq: tell("asked", sender=str(iq["from"]), xml=text_of(iq))
+        self.register_handler(Callback("asked", StanzaPath("iq@type=get/disco_info"), asked))
 
     async def get_dns_records(self, domain, port=None):
         # Left alone, slixmpp 1.8 asks the DNS of the machine first, whatever address it is told.
