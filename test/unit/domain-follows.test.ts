@@ -144,17 +144,19 @@ describe("a follow", () => {
     world.blog = [item("b", "b", minute(2)), item("a", "a", minute(1))];
     await follows.follow(ana, bob);
     await timeline.receive(ana.bare, bob.bare, [item("c", "c", minute(3))]);
-    // It has room for one, and keeps another hidden.
+    // Bob has retracted b; c is there, but on no page.
     world.blog = [item("a", "a", minute(1))];
     world.hidden = [item("c", "c", minute(3))];
     passes(30 * hour);
     await follows.attend();
     assert.deepEqual(await texts(), ["a", "c"]);
+    // A list without items says nothing.
     world.blog = [];
     world.hidden = [];
     passes(30 * hour);
     await follows.attend();
     assert.deepEqual(await texts(), ["a", "c"]);
+    // There is room for one only.
     world.blog = [item("d", "d", minute(4))];
     passes(30 * hour);
     await follows.attend();
