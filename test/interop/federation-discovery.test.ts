@@ -4,12 +4,10 @@
  * and itself only shown addresses.
  */
 import assert from "node:assert";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { test, type TestContext } from "node:test";
 import { startEjabberd } from "./ejabberd.ts";
 import { openPair, startPipit, type Home, type Pair } from "./federation.ts";
-import { freePorts } from "./peers/daemon.ts";
+import { freePorts, isFree } from "./peers/daemon.ts";
 import type { Mode, StartServer } from "./peers/server.ts";
 import { startProsody } from "./prosody.ts";
 import { missing, missingPython } from "./software.ts";
@@ -43,18 +41,6 @@ async function meet({ capulet, montague }: Pair): Promise<void> {
   }
 }
 
-/** Why that port of an address of this machine cannot be had, for `skip`. */
-async function taken(host: string): Promise<string | undefined> {
-  const probe = createServer();
-  try {
-    await once(probe.listen(defaultPort, host), "listening");
-    await once(probe.close(), "close");
-    return undefined;
-  } catch (error) {
-    return `port ${defaultPort} of ${host}: ${(error as Error).message}`;
-  }
-}
-
 /** There is nothing but an address: both servers, where each can have the port, or the one that can. */
 async function withoutSrv(
   t: TestContext,
@@ -62,10 +48,10 @@ async function withoutSrv(
   family: Mode["family"],
   who: "both" | "near" | "far",
 ) {
-  const busy = family === "IPv6" && (await taken("::1"));
-  if (busy) return t.skip(busy);
+  if (family === "IPv6" && !(await isFree("::1", defaultPort)))
+    return t.skip(`somebody else listens on port ${defaultPort} of ::1`);
   const ports = [who === "far" ? undefined : defaultPort, who === "near" ? undefined : defaultPort] as const;
-  await using pair = await openPair(t, {
+  const pair = await openPair(t, {
     near: startPipit,
     far: start,
     mode: { ...mode, family },
@@ -102,7 +88,7 @@ for (const [name, { start, program }] of Object.entries(peers)) {
     `${name} and Pipit: of three servers the first has no address, the second is dead`,
     options,
     async (t) => {
-      await using pair = await openPair(t, { near: startPipit, far: start, mode, hosts });
+      const pair = await openPair(t, { near: startPipit, far: start, mode, hosts });
       const { dns, capulet, montague } = pair;
       for (const [home, other] of [
         [capulet, montague],
@@ -122,7 +108,7 @@ for (const [name, { start, program }] of Object.entries(peers)) {
 
   test(`${name} and Pipit: a domain that says it has no server is left alone`, options, async (t) => {
     const ports = [defaultPort, defaultPort] as const;
-    await using pair = await openPair(t, { near: startPipit, far: start, mode, hosts, ports });
+    const pair = await openPair(t, { near: startPipit, far: start, mode, hosts, ports });
     const { dns, capulet, montague } = pair;
     for (const home of [capulet, montague]) {
       // It could be reached, were it not for that.

@@ -51,7 +51,6 @@ interface Place {
 /** Pipit with ana, and the peer with ben. */
 async function place(t: TestContext, { start, host }: Peer): Promise<Place> {
   const pair = await openPair(t, { near: startPipit, far: start, mode, hosts: ["127.0.0.30", host] });
-  t.after(() => pair[Symbol.asyncDispose]());
   const { dns, capulet, montague } = pair;
   const gateOf = async (home: Home, other: Home): Promise<Gate> => {
     const { ports } = home.server;

@@ -8,7 +8,6 @@ import { serveDns, type DnsServer } from "../support/dns.ts";
 import { spawnNode } from "../support/node.ts";
 import { Person, play } from "./federation-scenes.ts";
 import { folderFor } from "./house.ts";
-import { freePorts } from "./peers/daemon.ts";
 import { password, type Mode, type Server, type StartServer } from "./peers/server.ts";
 
 /** How much of what the servers said is shown when a test fails. */
@@ -18,30 +17,31 @@ const shownLines = 500;
 export const startPipit: StartServer = async (t, place) => {
   const { domain, host, dns, mode, certificate, ca, people } = place;
   const folder = await folderFor(t);
-  const [c2s = 0, s2s_tls = 0, s2s = 0] = await freePorts(host, place.port === undefined ? 3 : 2, place.port);
   await writeFile(join(folder, "ca.pem"), ca);
-  const node = await spawnNode(
-    t,
-    {
-      domain,
-      tls: { cert: "cert.pem", key: "key.pem", ca: join(folder, "ca.pem") },
-      listen: { host, c2s, s2s, s2s_tls },
-      s2s: { dialback: mode.proof === "dialback", resolver: [dns] },
-      log: { level: "debug" },
-    },
-    { certificate },
-  );
+  const settings = {
+    domain,
+    tls: { cert: "cert.pem", key: "key.pem", ca: join(folder, "ca.pem") },
+    listen: { host, s2s: place.port ?? 0, s2s_tls: 0 },
+    s2s: { dialback: mode.proof === "dialback", resolver: [dns] },
+    log: { level: "debug" as const },
+  };
+  const node = await spawnNode(t, settings, { certificate });
+  const { ports } = node;
   for (const name of people) {
     const added = await node.pipit(["account", "add", `${name}@${domain}`, "--password", password]);
     assert.equal(added.code, 0, added.stderr);
   }
   return {
     name: "Pipit",
-    ports: node.ports,
+    ports,
     asksForAddresses: true,
     output: () => node.output,
     stops: async (signal) => void (await node.stops(signal)),
-    starts: () => node.starts(),
+    async starts() {
+      const { c2s, s2s, s2sTls: s2s_tls } = ports;
+      await node.configures({ ...settings, listen: { host, c2s, s2s, s2s_tls, c2s_tls: 0, http: 0 } });
+      await node.starts();
+    },
     streams: () => [...node.output.matchAll(/"msg":"(connected to a server|a server came)"/g)].length,
   };
 };
@@ -65,7 +65,7 @@ export interface PairOptions {
   readonly ports?: readonly [near: number | undefined, far: number | undefined];
 }
 
-export interface Pair extends AsyncDisposable {
+export interface Pair {
   readonly dns: DnsServer;
   /** Where ana lives. */
   readonly capulet: Home;
@@ -75,10 +75,11 @@ export interface Pair extends AsyncDisposable {
   watches(played: Promise<void>): Promise<void>;
 }
 
-/** Starts both, and says in DNS where each is. */
+/** Starts both, and says in DNS where each is; all of it ends with the test. */
 export async function openPair(t: TestContext, options: PairOptions): Promise<Pair> {
   const { near, far, mode, hosts, ports = [] } = options;
   const dns = await serveDns({});
+  t.after(() => dns[Symbol.asyncDispose]());
   const folder = await folderFor(t);
   const trusted = await createAuthority();
   const unknown = await createAuthority();
@@ -93,6 +94,7 @@ export async function openPair(t: TestContext, options: PairOptions): Promise<Pa
     const place = { domain, host, dns: dns.address, mode, certificate, ca: trusted.ca, people: [name] };
     const server = await start(t, port === undefined ? place : { ...place, port });
     const person = new Person({ jid: `${name}@${domain}`, password, host, port: server.ports.c2s, ca });
+    t.after(() => person.leaves());
     return { domain, host, server, person };
   };
   const capulet = await open(near, "capulet.example", 0, "ana");
@@ -113,17 +115,12 @@ export async function openPair(t: TestContext, options: PairOptions): Promise<Pa
         throw error;
       }
     },
-    async [Symbol.asyncDispose]() {
-      await Promise.all([capulet, montague].map(({ person }) => person.leaves()));
-      await dns[Symbol.asyncDispose]();
-    },
   };
 }
 
 /** Starts both, lets ana and ben log in, and plays every scene in both directions. */
 export async function federates(t: TestContext, options: PairOptions): Promise<void> {
-  await using pair = await openPair(t, options);
-  const { capulet, montague, watches } = pair;
+  const { capulet, montague, watches } = await openPair(t, options);
   const all = async (): Promise<void> => {
     await play(capulet.person, montague.person);
     for (const { server } of [capulet, montague]) {

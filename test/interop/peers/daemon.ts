@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
@@ -96,11 +96,31 @@ export async function fillIn(
   return file;
 }
 
-/** Ports that were free a moment ago on an address, different ones, and behind them one that is told. */
+/** Below those from which systems take ports of their own accord, so that nothing takes them between here and the start. */
+const firstPort = 10_000;
+const lastPort = 32_000;
+/** Test files run side by side; each begins elsewhere. */
+let nextPort = firstPort + ((process.pid * 32) % (lastPort - firstPort));
+
+/** Ports that are free on an address, different ones, and behind them one that is told. */
 export async function freePorts(host: string, count: number, told?: number): Promise<number[]> {
-  const probes = Array.from({ length: count }, () => createServer().listen(0, host));
-  await Promise.all(probes.map((probe) => once(probe, "listening")));
-  const ports = probes.map((probe) => (probe.address() as AddressInfo).port);
-  await Promise.all(probes.map((probe) => once(probe.close(), "close")));
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = nextPort;
+    nextPort = port < lastPort ? port + 1 : firstPort;
+    if (await isFree(host, port)) ports.push(port);
+  }
   return told === undefined ? ports : [...ports, told];
+}
+
+/** Whether a port can be listened on. */
+export async function isFree(host: string, port: number): Promise<boolean> {
+  const probe = createServer();
+  try {
+    await once(probe.listen(port, host), "listening");
+  } catch {
+    return false;
+  }
+  await once(probe.close(), "close");
+  return true;
 }
