@@ -46,8 +46,11 @@ const shown = (date: Date): string => `${date.toISOString().slice(0, 19)}Z`;
 /** What can be done about it, and by whom. */
 function adviceFor(condition: string | undefined, problem: string | undefined): string | undefined {
   if (problem === undefined) return undefined;
-  if (problem.includes("certificate")) {
+  if (problem.includes("its certificate")) {
     return "Its operator has to install a valid certificate for that name; s2s.dialback = true would do without.";
+  }
+  if (problem.includes("our certificate")) {
+    return "See that the certificate here (tls.cert) is valid for this domain, and holds those that vouch for it.";
   }
   switch (condition) {
     case "remote-server-not-found":

@@ -303,7 +303,6 @@ async function federate(
     secret: await accountStore(store).secret("dialback", randomBytes(32).toString("base64")),
     isLocal: (name) => router.serves(name) || components.has(name),
     receive: (stanza) => (components.isFor(stanza) ? router.route(stanza) : router.receiveRemote(stanza)),
-    onLink: () => undefined,
     seen: (local, remote) => federation.seen(local, remote),
   });
   // Who has become denied is not spoken with any more.

@@ -35,6 +35,8 @@ const maxGroups = 50;
 const maxNameLength = 1_023;
 /** Requests that wait for an answer; whoever gets more is being flooded, and those beyond are not heard. */
 const maxRequests = 200;
+/** Of them, such as come from one other domain: no server can keep those of all others from being heard. */
+const maxRequestsOfDomain = 50;
 /** A longer request loses its extensions: it comes from a stranger and may wait for years. In UTF-16 units. */
 const maxRequestLength = 8_192;
 
@@ -205,7 +207,7 @@ export class Rosters {
       let request: Written["request"];
       if (before.from !== "pending" && passed.state.from === "pending") {
         const stanza = keptForm(passage.request);
-        if ((await rows.requestCount(account)) >= maxRequests) {
+        if (isFlooded(account, contact, await rows.requestedBy(account))) {
           passed = { before, state: before, passes: false, answered: false };
         } else {
           await rows.addRequest(account, contact, stanza, new Date());
@@ -295,6 +297,17 @@ export class Rosters {
 }
 
 const mutual: SubscriptionState = { to: "granted", from: "granted", approved: false };
+
+/** Whether one more request would be too much, by who waits for an answer already. */
+function isFlooded(account: string, contact: string, waiting: readonly string[]): boolean {
+  if (waiting.length >= maxRequests) return true;
+  const domain = domainOf(contact);
+  const ofDomain = waiting.filter((jid) => domainOf(jid) === domain);
+  return domain !== domainOf(account) && ofDomain.length >= maxRequestsOfDomain;
+}
+
+/** Of a bare JID. */
+const domainOf = (jid: string): string => jid.slice(jid.indexOf("@") + 1);
 
 /** A roster item that was not removed. */
 async function present(rows: Rows, account: string, jid: string): Promise<RosterRow | undefined> {

@@ -64,9 +64,14 @@ export class Timeline {
 
   /**
    * Takes in items of somebody's blog, the oldest first; what is known already changes nothing. `quiet`: nobody is
-   * told of what is new. What is no entry is left out.
+   * told of what is new. What is no entry is left out. Whether anything was new.
    */
-  async receive(account: string, service: string, items: readonly BlogItem[], quiet = false): Promise<void> {
+  async receive(
+    account: string,
+    service: string,
+    items: readonly BlogItem[],
+    quiet = false,
+  ): Promise<boolean> {
     const changed = await this.#store.transaction(async (tx) => {
       const rows = timelineStore(tx);
       const key = { account, service, node: NS.microblog };
@@ -88,6 +93,7 @@ export class Timeline {
       return changes;
     });
     if (changed > 0 && !quiet) this.#events.emit("timeline.changed", { account });
+    return changed > 0;
   }
 
   /** The items are gone; all of that blog where none is named. */
@@ -100,6 +106,22 @@ export class Timeline {
   async known(account: string, service: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
     const rows = await this.#rows.some({ account, service, node: NS.microblog }, ids);
     return new Set(rows.map(({ item }) => item));
+  }
+
+  /**
+   * What is not among a blog's newest items (newest first), though it came, and was last changed, after the oldest of
+   * them that is known: probably it is gone. At most so many, the newest first.
+   */
+  async missing(
+    account: string,
+    service: string,
+    newest: readonly string[],
+    limit: number,
+  ): Promise<string[]> {
+    const key = { account, service, node: NS.microblog };
+    const known = new Map((await this.#rows.some(key, newest)).map((row) => [row.item, row]));
+    const oldest = newest.findLast((id) => known.has(id));
+    return oldest === undefined ? [] : this.#rows.since(known.get(oldest)!, newest, limit);
   }
 
   /** What the account's clients shall be told, the oldest first. */

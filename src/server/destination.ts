@@ -29,6 +29,8 @@ export interface Desk {
   readonly slots: DialSlots;
   random(): number;
   permits(domain: string): boolean;
+  /** The id of the first stanza for a route that is not in the queue yet, where there is one. */
+  unwritten(route: Route): string | undefined;
   connect(local: string, remote: string): Promise<S2sLink>;
   /** Hands an error to its addressee, here. */
   returns(stanza: Element): void | Promise<void>;
@@ -195,6 +197,7 @@ export class Destination {
     const shipment = new Shipment({
       link,
       ...{ backlog: this.#backlog, held: this.#held },
+      unwritten: () => this.#desk.unwritten(this.route),
       taken: (sent) => this.#taken(sent),
       refused: (sent) => this.#refused(sent, link),
       failed: (error) => {

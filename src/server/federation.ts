@@ -13,7 +13,7 @@ import { systemClock, type Clock } from "./clock.ts";
 import { deliveryClass, type DeliveryClass } from "./delivery-class.ts";
 import { Destination, type Desk } from "./destination.ts";
 import { DialSlots } from "./dial-slots.ts";
-import { Held, HeldTotal } from "./held.ts";
+import { Held, HeldTotal, type Transient } from "./held.ts";
 import type { Due, NewStanza, OutboundQueue, Route } from "./outbound-queue.ts";
 import type { Remote } from "./router.ts";
 import type { S2sLink } from "./s2s-link.ts";
@@ -65,9 +65,19 @@ export interface RouteStatus extends Route {
 /** What is written in one transaction. */
 interface Batch {
   readonly stanzas: NewStanza[];
-  /** The ids of those for which there was no room. */
-  readonly refused: Set<string>;
+  readonly routes: Map<string, Share>;
   readonly written: Promise<void>;
+}
+
+/** What a batch holds for one route. */
+interface Share {
+  readonly route: Route;
+  /** The id of its first stanza. */
+  readonly first: string;
+  /** Somebody wrote it, and it is not only news. */
+  isForSenders: boolean;
+  /** There was no room for it. */
+  isRefused: boolean;
 }
 
 export class Federation implements Remote {
@@ -78,7 +88,9 @@ export class Federation implements Remote {
   /** Those of them that are tried again. */
   readonly #retries = new Set<string>();
   #desk: Desk | undefined;
+  /** The batch that still grows, and the one that is being written. */
   #batch: Batch | undefined;
+  #writing: Batch | undefined;
   #written: Promise<void> = Promise.resolve();
   #last: { stanza: Element; how: DeliveryClass } | undefined;
   #alarm: { at: number; cancel: () => void } | undefined;
@@ -100,6 +112,7 @@ export class Federation implements Remote {
       clock: this.#clock,
       slots: new DialSlots(),
       permits: (domain) => policy.permits(domain),
+      unwritten: (route) => this.#unwritten(keyOf(route)),
       gone: (destination, late) => this.#gone(destination, late),
     };
     this.#look();
@@ -121,20 +134,26 @@ export class Federation implements Remote {
     clearTimeout(timer);
   }
 
+  /** Order is kept whether or not a caller waits for what this returns before it sends the next one. */
   send(stanza: Element, from: Jid, to: Jid, text: string = serialize(stanza)): void | Promise<void> {
     if (!this.#options.policy.permits(to.domain)) {
       throw new StanzaError("not-allowed", { text: `This server does not speak with ${to.domain}` });
     }
     const { kind, item, asks } = this.#classOf(stanza);
     const id = newId();
-    if (kind === undefined) return this.#hold(from, to, { id, stanza, text, asks });
+    const route = { local: from.domain, domain: to.domain };
+    if (kind === undefined) return this.#hold(route, { id, stanza, text, asks });
     const batch = (this.#batch ??= this.#newBatch());
     const itemKey = item === undefined ? null : `${from.bare}\n${to.full}\n${item}`;
     const queuedAt = new Date(this.#clock.now());
-    batch.stanzas.push({ local: from.domain, domain: to.domain, id, kind, itemKey, stanza: text, queuedAt });
+    batch.stanzas.push({ ...route, id, kind, itemKey, stanza: text, queuedAt });
+    const key = keyOf(route);
+    let share = batch.routes.get(key);
+    if (!share) batch.routes.set(key, (share = { route, first: id, isForSenders: false, isRefused: false }));
     if (kind === "notification") return batch.written;
+    share.isForSenders = true;
     return batch.written.then(() => {
-      if (batch.refused.has(id))
+      if (share.isRefused)
         throw new StanzaError("resource-constraint", { text: `Too much waits for ${to.domain} already` });
     });
   }
@@ -184,8 +203,7 @@ export class Federation implements Remote {
     return this.#last.how;
   }
 
-  #hold(from: Jid, to: Jid, transient: Parameters<Destination["hold"]>[0]): void {
-    const route = { local: from.domain, domain: to.domain };
+  #hold(route: Route, transient: Transient): void {
     const destination = this.#destinations.get(keyOf(route)) ?? this.#open(route);
     if (destination) return destination.hold(transient);
     if (transient.asks) {
@@ -196,7 +214,7 @@ export class Federation implements Remote {
   #newBatch(): Batch {
     const batch: Batch = {
       stanzas: [],
-      refused: new Set(),
+      routes: new Map(),
       // The one before first: what is read behind a cursor must not come before it later.
       written: this.#written.then(() => this.#write(batch)),
     };
@@ -206,32 +224,38 @@ export class Federation implements Remote {
 
   async #write(batch: Batch): Promise<void> {
     this.#batch = undefined;
+    this.#writing = batch;
     const { queue } = this.#options;
-    const routes = new Map<string, { route: Route; isForSenders: boolean }>();
-    for (const { local, domain, kind } of batch.stanzas) {
-      const key = keyOf({ local, domain });
-      const isForSenders = kind !== "notification" || routes.get(key)?.isForSenders === true;
-      routes.set(key, { route: { local, domain }, isForSenders });
+    const shares = [...batch.routes.values()];
+    const orphans = (): Share[] => shares.filter(({ route }) => !this.#destinations.has(keyOf(route)));
+    const add = (stanzas: readonly NewStanza[], due: readonly Share[]): Promise<void> =>
+      queue.add(
+        stanzas,
+        due.map((share) => this.#dueNow(share)),
+      );
+    let due: readonly Share[];
+    try {
+      for (const share of shares) share.isRefused = await queue.holds(share.route, maxQueued);
+      const hasRoom = (stanza: NewStanza): boolean => !batch.routes.get(keyOf(stanza))!.isRefused;
+      const allHave = shares.every(({ isRefused }) => !isRefused);
+      due = orphans();
+      await add(allHave ? batch.stanzas : batch.stanzas.filter(hasRoom), due);
+    } finally {
+      this.#writing = undefined;
+      for (const { route } of shares) this.#destinations.get(keyOf(route))?.wake();
     }
-    const full = new Set<string>();
-    const due: Due[] = [];
-    for (const [key, { route, isForSenders }] of routes) {
-      if (await queue.holds(route, maxQueued)) full.add(key);
-      if (!this.#destinations.has(key)) due.push(this.#dueNow(route, isForSenders));
-    }
-    const stanzas = full.size === 0 ? batch.stanzas : batch.stanzas.filter((one) => !full.has(keyOf(one)));
-    for (const one of batch.stanzas) if (full.has(keyOf(one))) batch.refused.add(one.id);
-    await queue.add(stanzas, due);
-    for (const [key, { route, isForSenders }] of routes) {
-      const destination = this.#destinations.get(key);
-      if (destination) destination.wake();
-      else if (due.every((one) => keyOf(one) !== key))
-        await queue.add([], [this.#dueNow(route, isForSenders)]);
-    }
-    if (due.length > 0 || [...routes.keys()].some((key) => !this.#destinations.has(key))) this.#look();
+    // Who ended while that was written has not seen it; who is there now has been told.
+    const left = orphans().filter((share) => !due.includes(share));
+    if (left.length > 0) await add([], left);
+    if (orphans().length > 0) this.#look();
   }
 
-  #dueNow(route: Route, isForSenders: boolean): Due {
+  /** The first stanza for a route that is not on disk yet: what is newer has to wait for it. */
+  #unwritten(key: string): string | undefined {
+    return (this.#writing?.routes.get(key) ?? this.#batch?.routes.get(key))?.first;
+  }
+
+  #dueNow({ route, isForSenders }: Pick<Share, "route" | "isForSenders">): Due {
     const pause = isForSenders ? pauseForSenders : pauseForEvents;
     return { ...route, at: new Date(this.#clock.now()), pause };
   }
@@ -259,7 +283,7 @@ export class Federation implements Remote {
     if (!this.#desk) return;
     if (!late) return this.#look();
     this.#options.queue
-      .add([], [this.#dueNow(route, true)])
+      .add([], [this.#dueNow({ route, isForSenders: true })])
       .catch((error: unknown) => this.#options.log.error({ err: error, ...route }, "a queue is forgotten"))
       .finally(() => this.#look());
   }

@@ -5,18 +5,20 @@ import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import { domainToASCII } from "node:url";
 import { prepareDomain } from "../xmpp/jid.ts";
 import { chainFault, type TrustedRoots } from "./certificate-chain.ts";
-import { subjectNames } from "./x509.ts";
+import { subjectNames, type SubjectName } from "./x509.ts";
 
-/** Whether a certificate names a domain, as a server's; its common name counts for nothing (RFC 9525 §2). */
-export function identifies(certificate: X509Certificate, domain: string): boolean {
+/** Whether one of a certificate's names is a domain, as a server's; the common name is none (RFC 9525 §2). */
+export function identifies(names: readonly SubjectName[], domain: string): boolean {
   const wanted = domainToASCII(domain);
   if (wanted === "") return false;
-  const address = domain.replace(/^\[(.*)\]$/, "$1");
-  if (isIP(address)) return certificate.checkIP(address) !== undefined;
-  return subjectNames(certificate).some(({ kind, value }) => {
+  const isAddress = isIP(domain.replace(/^\[(.*)\]$/, "$1")) !== 0;
+  return names.some(({ kind, value }) => {
+    if (isAddress !== (kind === "ip")) return false;
     switch (kind) {
       case "dns":
         return matches(value, wanted);
+      case "ip":
+        return domainToASCII(value) === wanted;
       case "srv":
         return isForService(value, wanted);
       case "xmpp":
@@ -41,23 +43,30 @@ function isForService(presented: string, wanted: string): boolean {
   return name.startsWith(service) && name.slice(service.length) === wanted;
 }
 
-/** What the certificate of the other end is worth, whomever it names. */
+/** What the certificate of the other end is worth, and whom it names. The certificate itself would take 7 KB a stream. */
 export interface PeerTrust {
-  /** The chain leads to a trusted root and everything in it is in date. That it is for servers only is no fault. */
-  readonly valid: boolean;
-  /** Why it is not valid, in words that go on from "the certificate". */
-  readonly reason: string | undefined;
-  readonly certificate: X509Certificate | undefined;
+  /**
+   * Why it is not valid, in words that go on from "the certificate"; `undefined` where its chain leads to a trusted root
+   * and everything in it is in date. That it is for servers only is no fault.
+   */
+  readonly fault: string | undefined;
+  readonly names: readonly SubjectName[];
+}
+
+/** Why the other end cannot be believed to be a domain's server (RFC 6120 §13.7.2); `undefined` where it can. */
+export function faultFor({ fault, names }: PeerTrust, domain: string): string | undefined {
+  if (fault !== undefined) return `its certificate ${fault}`;
+  return identifies(names, domain) ? undefined : `its certificate is not for ${domain}`;
 }
 
 /** To be asked between the handshake and the end of the connection, at either of its ends. */
 export function trustOf(socket: TLSSocket, roots: TrustedRoots): PeerTrust {
   const { _handle: handle } = socket as unknown as Verified;
-  if (!handle) return { valid: false, reason: "is gone with its connection", certificate: undefined };
+  if (!handle) return { fault: "is gone with its connection", names: [] };
   const presented = presentedBy(socket);
   const [certificate] = presented;
-  const reason = certificate ? faultOf(handle.verifyError(), presented, roots) : "was not presented";
-  return { valid: reason === undefined, reason, certificate };
+  if (!certificate) return { fault: "was not presented", names: [] };
+  return { fault: faultOf(handle.verifyError(), presented, roots), names: subjectNames(certificate) };
 }
 
 /** Node tells this to a `tls.Server` only; who makes a server's socket by hand has to ask where a `tls.Server` does. */

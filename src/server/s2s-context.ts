@@ -52,9 +52,7 @@ export interface S2sOptions {
   isLocal(domain: string): boolean;
   /** A stanza whose `from` is proven and whose `to` is ours; it is acknowledged once what this returns has settled. */
   receive(stanza: Element): void | Promise<void>;
-  /** A peer opened a stream that stanzas to it may go on, too (XEP-0288). */
-  onLink(link: S2sLink): void;
-  /** A domain has proven itself on a stream that it began: it is there, and can be reached perhaps. */
+  /** A domain has proven itself on a stream that it began: it can be reached perhaps, and with bidi on that very stream. */
   seen?(local: string, remote: string): void;
 }
 

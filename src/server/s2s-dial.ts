@@ -4,17 +4,15 @@ import type { S2sTarget } from "./s2s-discovery.ts";
 
 /** RFC 8305 §8: how long an address may take before the next one is tried beside it, in milliseconds. */
 const stagger = 250;
-/** How long all addresses together may take, in milliseconds: TCP's third repeated SYN has had its answer by then. */
+/** How long all addresses together may take at most, in milliseconds: TCP's third repeated SYN has had its answer. */
 const maxDial = 20_000;
 /** The kernel finds dead peers that never answer; well below the hours that it takes by default, in milliseconds. */
 const keepAliveDelay = 300_000;
 
 export interface DialOptions {
-  /** Gives up. */
-  readonly signal?: AbortSignal;
   /** Begins a connection; TCP where `undefined`. */
   readonly connect?: (target: S2sTarget) => Socket;
-  /** How long all addresses together may take, in milliseconds. */
+  /** How long all addresses together may take, where that is less than usual; in milliseconds. */
   readonly limit?: number;
 }
 
@@ -29,9 +27,9 @@ export class DialError extends Error {
   override readonly name = "DialError";
 }
 
-/** The first target that can be reached, trying them in order; rejects with `DialError`, or the signal's reason. */
+/** The first target that can be reached, trying them in order; rejects with `DialError`. */
 export function dial(targets: readonly S2sTarget[], options: DialOptions = {}): Promise<Dialled> {
-  const { signal, connect: begin = connectTcp, limit = maxDial } = options;
+  const { connect: begin = connectTcp, limit = maxDial } = options;
   return new Promise((resolve, reject) => {
     const underWay = new Map<Socket, S2sTarget>();
     const failures: string[] = [];
@@ -41,7 +39,6 @@ export function dial(targets: readonly S2sTarget[], options: DialOptions = {}): 
     const conclude = (): void => {
       clearTimeout(headStart);
       clearTimeout(deadline);
-      signal?.removeEventListener("abort", abort);
       for (const socket of underWay.keys()) discard(socket);
     };
     const fail = (): void => {
@@ -49,10 +46,6 @@ export function dial(targets: readonly S2sTarget[], options: DialOptions = {}): 
       for (const target of underWay.values()) failures.push(`${placeOf(target)}: no answer`);
       for (const target of targets.slice(next)) failures.push(`${placeOf(target)}: not tried in time`);
       reject(new DialError(failures.join("; ") || "there is no address to try"));
-    };
-    const abort = (): void => {
-      conclude();
-      reject(signal?.reason as Error);
     };
     const attempt = (): void => {
       clearTimeout(headStart);
@@ -78,9 +71,7 @@ export function dial(targets: readonly S2sTarget[], options: DialOptions = {}): 
       headStart = setTimeout(attempt, stagger);
     };
 
-    const deadline = setTimeout(fail, limit);
-    if (signal?.aborted) return abort();
-    signal?.addEventListener("abort", abort);
+    const deadline = setTimeout(fail, Math.min(limit, maxDial));
     attempt();
   });
 }

@@ -7,7 +7,7 @@ import { StanzaError, StreamError, type StanzaCondition } from "../xmpp/errors.t
 import { prepareDomain } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { attr, child, children, text, xml, type Element } from "../xmpp/xml.ts";
-import { identifies, type PeerTrust } from "./s2s-certificate.ts";
+import { faultFor, type PeerTrust } from "./s2s-certificate.ts";
 import type { S2sContext } from "./s2s-context.ts";
 
 /** Claims of one stream that are being looked into; each costs a connection. */
@@ -130,12 +130,11 @@ export class Dialback {
     if (!isLocal(local)) return this.#refuse(remote, local, "item-not-found");
     if (isLocal(remote)) return this.#refuse(remote, local, "forbidden");
     if (speaks.has(remote)) return this.#accept(remote, local);
+    if (speaks.size >= maxDomains) return this.#refuse(remote, local, "resource-constraint");
     // §2.1.1: how we come to believe it is ours to say, and a certificate says more than a key.
-    if (trust.valid && trust.certificate && identifies(trust.certificate, remote))
-      return this.#accept(remote, local);
+    if (faultFor(trust, remote) === undefined) return this.#accept(remote, local);
     if (!dialback) return this.#refuse(remote, local, "not-authorized");
-    if (this.#claims >= maxClaims || speaks.size >= maxDomains)
-      return this.#refuse(remote, local, "resource-constraint");
+    if (this.#claims >= maxClaims) return this.#refuse(remote, local, "resource-constraint");
     void this.#look({ local, remote, key, streamId: this.#stream.id });
   }
 

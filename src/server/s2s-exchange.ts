@@ -10,9 +10,9 @@ import { isStanza } from "../xmpp/stanza.ts";
 import { attr, namespaceOf, xml, type Element } from "../xmpp/xml.ts";
 import type { PeerTrust } from "./s2s-certificate.ts";
 import type { OpenLink, S2sContext } from "./s2s-context.ts";
-import { Delivery } from "./s2s-delivery.ts";
+import { Delivery, type Pair } from "./s2s-delivery.ts";
 import { Dialback, pairOf, type DialbackStream } from "./s2s-dialback.ts";
-import { streamCondition } from "./s2s-features.ts";
+import { streamCondition, type PeerLimits } from "./s2s-features.ts";
 import type { Outcome } from "./s2s-link.ts";
 import type { XmppStream } from "./stream.ts";
 
@@ -32,7 +32,8 @@ export class Exchange implements OpenLink, DialbackStream {
   bidi = false;
   /** Whether the peer takes more domains on this stream, and a bad one does not end it (XEP-0220 §2.6). */
   multiplexes = false;
-  maxStanzaBytes: number | undefined;
+  /** What the peer bears. */
+  limits: PeerLimits | undefined;
   readonly trust: PeerTrust;
   readonly speaks = new Set<string>();
   readonly #context: S2sContext;
@@ -41,8 +42,10 @@ export class Exchange implements OpenLink, DialbackStream {
   readonly #believed: ((remote: string) => void) | undefined;
   readonly #dialback: Dialback;
   readonly #delivery: Delivery;
-  /** Who of us may send to whom of them. */
-  readonly #pairs = new Map<string, { readonly local: string; readonly remote: string }>();
+  /** Whom each domain of who began the stream may send to; with bidi, the other way round as well. */
+  readonly #pairs = new Map<string, Pair>();
+  /** Those of them that the peer does not know to be believed yet. */
+  #unannounced: Pair[] = [];
   /** Stanzas went since the last look, in either direction. */
   #active = true;
   #activeAt = 0;
@@ -55,7 +58,8 @@ export class Exchange implements OpenLink, DialbackStream {
     this.#believed = options.believed?.bind(options);
     this.trust = options.trust;
     this.#dialback = new Dialback(context, this);
-    this.#delivery = new Delivery(context, stream, () => this.#pairs.values().next().value);
+    const pair = (): Pair | undefined => (this.#sends ? this.#pairs.values().next().value : undefined);
+    this.#delivery = new Delivery(context, stream, pair);
   }
 
   get isOpen(): boolean {
@@ -66,12 +70,21 @@ export class Exchange implements OpenLink, DialbackStream {
     return !this.#initiated || this.bidi;
   }
 
+  /** Whether we may send stanzas on it. */
+  get #sends(): boolean {
+    return this.#initiated || this.bidi;
+  }
+
+  get maxStanzaBytes(): number | undefined {
+    return this.limits?.maxBytes;
+  }
+
   get waiting(): number {
     return this.#delivery.waiting;
   }
 
   carries(local: string, remote: string): boolean {
-    return this.isOpen && this.#pairs.has(pairOf(local, remote));
+    return this.isOpen && this.#sends && this.#pairs.has(pairOf(local, remote));
   }
 
   extendsTo(remote: string): boolean {
@@ -120,24 +133,20 @@ export class Exchange implements OpenLink, DialbackStream {
       if (!this.#context.flows.enter(remote, this.#initiated)) return false;
       this.speaks.add(remote);
       this.#believed?.(remote);
-      // With bidi it is of use only once the peer knows that it is believed.
-      if (!this.#initiated && !this.bidi) this.#context.seen?.(local, remote);
     }
     this.#stream.limits = limitsAfterAuthentication;
-    if (this.bidi && !this.#initiated) {
-      this.#pairs.set(pairOf(local, remote), { local, remote });
-      // XEP-0288 §2.2: who asks for bidi knows dialback errors.
-      this.multiplexes = true;
-    }
+    if (this.#initiated || this.#pairs.has(pairOf(local, remote))) return true;
+    this.#pairs.set(pairOf(local, remote), { local, remote });
+    this.#unannounced.push({ local, remote });
+    // XEP-0288 §2.2: who asks for bidi knows dialback errors.
+    this.multiplexes = this.bidi;
     return true;
   }
 
   announce(): void {
-    const { links, onLink, seen } = this.#context;
-    if (this.#pairs.size === 0 || links.has(this)) return;
-    links.add(this);
-    onLink(this);
-    for (const { local, remote } of this.#pairs.values()) seen?.(local, remote);
+    const { links, seen } = this.#context;
+    if (this.bidi && this.#unannounced.length > 0) links.add(this);
+    for (const { local, remote } of this.#unannounced.splice(0)) seen?.(local, remote);
   }
 
   /** The peer believes that we speak for a domain of ours. */
@@ -184,9 +193,16 @@ export class Exchange implements OpenLink, DialbackStream {
       return this.close(new StreamError("policy-violation", `${denied} may not be spoken with any more`));
     }
     if (!this.#delivery.sweep(now)) return;
-    const idle = this.#initiated ? timing.idle : 2 * timing.idle;
-    if (now - this.#activeAt >= idle && this.waiting === 0) this.close();
+    if (now - this.#activeAt >= this.#patience && this.waiting === 0) this.close();
     else if (quiet >= timing.quiet) this.#delivery.probe();
+  }
+
+  /** How long it may be without stanzas, in milliseconds. */
+  get #patience(): number {
+    const { idle, sweep } = this.#context.timing;
+    // XEP-0478 §3.1: it ends before the peer would end it, and both beginning and end of a silence are seen a look later.
+    const peers = (this.limits?.idleSeconds ?? Infinity) * 1_000 - 2 * sweep;
+    return Math.min(this.#initiated ? idle : 2 * idle, peers);
   }
 
   lastWords(): string {

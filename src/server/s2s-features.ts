@@ -38,11 +38,23 @@ export const limitsElement = (idle: number): Element =>
 /** Asks for stanzas in both directions (XEP-0288 §2.2), within our limits (XEP-0478 §3.2). */
 export const bidiRequest = (idle: number): Element => xml("bidi", { xmlns: NS.bidi }, limitsElement(idle));
 
-/** The largest stanza that a peer takes, in bytes, as its features or its `<bidi/>` say. */
-export function maxBytesIn(parent: Element): number | undefined {
+/** What a peer bears (XEP-0478 §3.1), where it tells. */
+export interface PeerLimits {
+  /** The largest stanza. */
+  readonly maxBytes: number | undefined;
+  /** The seconds after which it may end a stream that nothing comes on. */
+  readonly idleSeconds: number | undefined;
+}
+
+/** As its features or its `<bidi/>` say. */
+export function limitsIn(parent: Element): PeerLimits | undefined {
   const limits = child(parent, "limits", NS.streamLimits);
-  const written = limits && childText(limits, "max-bytes");
-  return written !== undefined && /^[1-9]\d{0,9}$/.test(written) ? Number(written) : undefined;
+  if (!limits) return undefined;
+  const limit = (name: string): number | undefined => {
+    const written = childText(limits, name)?.trim() ?? "";
+    return /^[1-9]\d{0,9}$/.test(written) ? Number(written) : undefined;
+  };
+  return { maxBytes: limit("max-bytes"), idleSeconds: limit("idle-seconds") };
 }
 
 /** What a peer offers. */
@@ -52,7 +64,7 @@ export interface PeerFeatures {
   readonly dialbackErrors: boolean;
   readonly bidi: boolean;
   readonly management: boolean;
-  readonly maxBytes: number | undefined;
+  readonly limits: PeerLimits | undefined;
 }
 
 export function featuresIn(features: Element): PeerFeatures {
@@ -64,6 +76,6 @@ export function featuresIn(features: Element): PeerFeatures {
     dialbackErrors: dialback !== undefined && child(dialback, "errors") !== undefined,
     bidi: child(features, "bidi", NS.bidiFeature) !== undefined,
     management: child(features, "sm", NS.streamManagement) !== undefined,
-    maxBytes: maxBytesIn(features),
+    limits: limitsIn(features),
   };
 }

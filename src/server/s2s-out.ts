@@ -14,9 +14,8 @@ const maxVerifications = 100;
 export async function connectLink(context: S2sContext, local: string, remote: string): Promise<S2sLink> {
   if (!context.policy.permits(remote)) throw new S2sError("not-allowed", `${remote} is denied here`);
   for (const link of context.links) if (link.carries(local, remote)) return link;
-  for (const link of context.links) {
-    if (link.extendsTo(remote) && (await link.prove(local, remote))) return link;
-  }
+  const shared = [...context.links].find((link) => link.extendsTo(remote));
+  if (shared && (await shared.prove(local, remote))) return shared;
   return reach(context, local, remote, (resolve) => ({ name: "link", resolve }));
 }
 
@@ -59,8 +58,8 @@ async function reach<Result>(
       faults.push("there was no time left for its other servers");
       break;
     }
-    const { socket, target } = await dial(targets, { signal: AbortSignal.timeout(left) }).catch(
-      (error: Error) => fail("remote-server-timeout", [...faults, reasonOf(error)], error),
+    const { socket, target } = await dial(targets, { limit: left }).catch((error: Error) =>
+      fail("remote-server-timeout", [...faults, error.message], error),
     );
     try {
       return await new Promise<Result>((resolve, reject) => {
@@ -89,10 +88,6 @@ async function find({ resolver }: S2sContext, remote: string): Promise<readonly 
       return fail("remote-server-timeout", [`DNS could not be asked about ${remote}: ${discovery.reason}`]);
   }
 }
-
-/** An aborted signal says only that it was. */
-const reasonOf = (error: Error): string =>
-  error.name === "TimeoutError" ? "no server answered in time" : error.message;
 
 function fail(condition: StanzaCondition, reasons: readonly string[], cause?: unknown): never {
   throw new S2sError(condition, reasons.join("; "), cause);

@@ -26,10 +26,6 @@ export class Outbox {
     return this.#next;
   }
 
-  get counts(): boolean {
-    return this.#base !== undefined;
-  }
-
   push(settled: Settled): void {
     this.#pending.set(this.#next, settled);
     this.#next += 1;

@@ -6,15 +6,10 @@ import type { Socket } from "node:net";
 import { StreamError, type StanzaCondition } from "../xmpp/errors.ts";
 import { prepareDomain } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
-import {
-  limitsAfterAuthentication,
-  limitsBeforeAuthentication,
-  type ParserEvent,
-  type StreamHeader,
-} from "../xmpp/parser.ts";
+import { limitsAfterAuthentication, limitsBeforeAuthentication, type StreamHeader } from "../xmpp/parser.ts";
 import { attr, namespaceOf, xml, type Element } from "../xmpp/xml.ts";
 import { checkPeerHeader, peerHeader } from "./header.ts";
-import { identifies, type PeerTrust } from "./s2s-certificate.ts";
+import { faultFor, type PeerTrust } from "./s2s-certificate.ts";
 import type { S2sContext } from "./s2s-context.ts";
 import { dialbackElement, verdictOf, type Claim, type Verdict } from "./s2s-dialback.ts";
 import { inWords, placeOf } from "./s2s-dial.ts";
@@ -22,9 +17,7 @@ import type { S2sTarget } from "./s2s-discovery.ts";
 import { Exchange } from "./s2s-exchange.ts";
 import { bidiRequest, featuresIn, streamCondition, type PeerFeatures } from "./s2s-features.ts";
 import { S2sError } from "./s2s-link.ts";
-import { XmppStream, type StreamHandler } from "./stream.ts";
-import { TcpWire } from "./tcp-wire.ts";
-import type { Member } from "./stream-set.ts";
+import { PeerStream } from "./s2s-stream.ts";
 import type { PeerChannel } from "./tls.ts";
 
 /** A server could not be used; another one of the same domain perhaps can. */
@@ -74,37 +67,25 @@ const stages: Record<Phase["name"], string> = {
   open: "stanzas were exchanged",
 };
 
-export class OutgoingStream implements StreamHandler, Member {
+export class OutgoingStream extends PeerStream {
   readonly #attempt: Attempt;
-  readonly #context: S2sContext;
-  readonly #stream: XmppStream;
-  #phase: Phase = { name: "plain" };
+  protected phase: Phase = { name: "plain" };
   /** Whether the attempt has had its answer. */
   #settled = false;
 
   constructor(attempt: Attempt, socket: Socket) {
-    const { context, target } = attempt;
+    super(attempt.context, socket);
     this.#attempt = attempt;
-    this.#context = context;
-    this.#stream = new XmppStream(new TcpWire(socket, limitsBeforeAuthentication), this, context.log);
-    if (target.directTls) this.#secure(["xmpp-server"]);
-    else this.#stream.open(this.header());
-  }
-
-  close(error?: StreamError): void {
-    this.#stream.close(error);
-  }
-
-  destroy(): void {
-    this.#stream.destroy();
+    if (attempt.target.directTls) this.#secure(["xmpp-server"]);
+    else this.stream.open(this.header());
   }
 
   sweep(now: number): void {
-    const quiet = this.#stream.quietFor(now);
-    if (this.#phase.name === "open") return this.#phase.exchange.sweep(now, quiet);
-    const { negotiation } = this.#context.timing;
-    if (this.#stream.isOpen && now - this.#attempt.since >= negotiation)
-      this.#fail("remote-server-timeout", `it did not answer in time while ${stages[this.#phase.name]}`);
+    const quiet = this.stream.quietFor(now);
+    if (this.phase.name === "open") return this.phase.exchange.sweep(now, quiet);
+    const { negotiation } = this.context.timing;
+    if (this.stream.isOpen && now - this.#attempt.since >= negotiation)
+      this.#giveUp(`it did not answer in time while ${stages[this.phase.name]}`);
   }
 
   header(): string {
@@ -112,27 +93,27 @@ export class OutgoingStream implements StreamHandler, Member {
   }
 
   secured(): void {
-    if (this.#phase.name !== "handshake") return;
-    const trust = this.#phase.channel.trust();
-    const why = this.#faultOf(trust);
-    if (why !== undefined && !this.#context.dialback) return this.#giveUp(why);
-    this.#phase = { name: "secured", trust };
-    this.#stream.open(this.header());
+    if (this.phase.name !== "handshake") return;
+    const trust = this.phase.channel.trust();
+    const fault = this.context.dialback ? undefined : faultFor(trust, this.#attempt.remote);
+    if (fault !== undefined) return this.#giveUp(fault);
+    this.phase = { name: "secured", trust };
+    this.stream.open(this.header());
   }
 
   opened(header: StreamHeader): void {
     checkPeerHeader(header);
-    const phase = this.#phase;
+    const phase = this.phase;
     const id = header.attrs["id"] ?? "";
     if (phase.name === "authenticated") phase.exchange.id = id;
     if (phase.name !== "secured") return;
-    const exchange = new Exchange(this.#context, this.#stream, { initiated: true, trust: phase.trust });
+    const exchange = new Exchange(this.context, this.stream, { initiated: true, trust: phase.trust });
     exchange.id = id;
-    this.#phase = { name: "features", exchange };
+    this.phase = { name: "features", exchange };
   }
 
   received(element: Element, bytes: number): void | Promise<void> {
-    const phase = this.#phase;
+    const phase = this.phase;
     if (phase.name === "open") return phase.exchange.received(element, bytes);
     const xmlns = namespaceOf(element);
     const { name } = element;
@@ -144,7 +125,7 @@ export class OutgoingStream implements StreamHandler, Member {
     }
     if (!("exchange" in phase)) throw new StreamError("unsupported-stanza-type");
     const { exchange } = phase;
-    if (features?.maxBytes !== undefined) exchange.maxStanzaBytes = features.maxBytes;
+    if (features?.limits) exchange.limits = features.limits;
     if (phase.name === "features" && features) return this.#prove(exchange, features);
     if (phase.name === "authenticated" && features) return this.#proven(exchange, features);
     if (phase.name === "external" && xmlns === NS.sasl) return this.#checked(name, phase);
@@ -157,54 +138,26 @@ export class OutgoingStream implements StreamHandler, Member {
     return exchange.received(element, bytes);
   }
 
-  lastWords(): string {
-    return this.#exchange?.lastWords() ?? "";
-  }
-
-  farewell(event: ParserEvent): void {
-    this.#exchange?.farewell(event);
-  }
-
-  detached(): void {
-    this.#exchange?.detached();
-  }
-
   ended(): void {
-    const what = `${howEnded(this.#stream.fault)} while ${stages[this.#phase.name]}`;
+    const what = `${howEnded(this.stream.fault)} while ${stages[this.phase.name]}`;
     this.#settle(this.#fault("remote-server-timeout", what, true));
-    if (this.#phase.name === "open")
-      this.#context.log.info({ domain: this.#attempt.remote }, "a stream to a server ended");
-  }
-
-  gone(): void {
-    this.#exchange?.gone();
-    this.#context.streams.delete(this);
-  }
-
-  get #exchange(): Exchange | undefined {
-    return "exchange" in this.#phase ? this.#phase.exchange : undefined;
+    if (this.phase.name === "open")
+      this.context.log.info({ domain: this.#attempt.remote }, "a stream to a server ended");
   }
 
   #askForTls({ startTls }: PeerFeatures): void {
     if (!startTls) return this.#giveUp("it offers no TLS");
-    this.#phase = { name: "starttls" };
-    this.#stream.send(xml("starttls", { xmlns: NS.tls }));
+    this.phase = { name: "starttls" };
+    this.stream.send(xml("starttls", { xmlns: NS.tls }));
   }
 
   #secure(alpn?: readonly string[]): void {
     const wrap = (socket: Socket): PeerChannel => {
-      const channel = this.#context.tls.connectPeer(socket, this.#attempt.remote, alpn);
-      this.#phase = { name: "handshake", channel };
+      const channel = this.context.tls.connectPeer(socket, this.#attempt.remote, alpn);
+      this.phase = { name: "handshake", channel };
       return channel;
     };
-    this.#stream.secure(wrap, limitsBeforeAuthentication);
-  }
-
-  /** Why the peer cannot be believed to be the server of the domain (RFC 6120 §13.7.2). */
-  #faultOf({ valid, reason, certificate }: PeerTrust): string | undefined {
-    const { remote } = this.#attempt;
-    if (!valid || !certificate) return `its certificate ${reason ?? "was not presented"}`;
-    return identifies(certificate, remote) ? undefined : `its certificate is not for ${remote}`;
+    this.stream.secure(wrap, limitsBeforeAuthentication);
   }
 
   #prove(exchange: Exchange, features: PeerFeatures): void {
@@ -212,35 +165,35 @@ export class OutgoingStream implements StreamHandler, Member {
     exchange.multiplexes = features.dialbackErrors;
     if (purpose.name === "verify") {
       const { claim } = purpose;
-      this.#phase = { name: "verify", exchange, claim };
+      this.phase = { name: "verify", exchange, claim };
       const attrs = { from: local, to: remote, id: claim.streamId };
-      return this.#stream.send(dialbackElement("verify", attrs, claim.key));
+      return this.stream.send(dialbackElement("verify", attrs, claim.key));
     }
     if (features.bidi) {
       exchange.bidi = true;
-      this.#stream.send(bidiRequest(2 * this.#context.timing.idle));
+      this.stream.send(bidiRequest(2 * this.context.timing.idle));
     }
     if (!features.external) return this.#claim(exchange, features);
-    this.#phase = { name: "external", exchange, features };
+    this.phase = { name: "external", exchange, features };
     // XEP-0178 §3: old servers want to be told whom the certificate is to be checked for.
     const authzid = Buffer.from(local).toString("base64");
-    this.#stream.send(xml("auth", { xmlns: NS.sasl, mechanism: "EXTERNAL" }, authzid));
+    this.stream.send(xml("auth", { xmlns: NS.sasl, mechanism: "EXTERNAL" }, authzid));
   }
 
   #checked(answer: string, { exchange, features }: Phase & { name: "external" }): void {
     // XEP-0178 §3: what a certificate does not show, dialback may.
     if (answer === "failure") return this.#claim(exchange, features);
-    if (answer !== "success") return this.#stream.send(xml("response", { xmlns: NS.sasl }, "="));
-    this.#phase = { name: "authenticated", exchange };
-    this.#stream.restart(limitsAfterAuthentication);
-    this.#stream.open(this.header());
+    if (answer !== "success") return this.stream.send(xml("response", { xmlns: NS.sasl }, "="));
+    this.phase = { name: "authenticated", exchange };
+    this.stream.restart(limitsAfterAuthentication);
+    this.stream.open(this.header());
   }
 
   #claim(exchange: Exchange, features: PeerFeatures): void {
     const { local, remote } = this.#attempt;
-    this.#phase = { name: "dialback", exchange };
+    this.phase = { name: "dialback", exchange };
     exchange.claim(local, remote, (verdict) => {
-      if (!this.#stream.isOpen) return;
+      if (!this.stream.isOpen) return;
       if (verdict === "valid") return this.#proven(exchange, features);
       const condition = verdict === "invalid" ? "internal-server-error" : "remote-server-timeout";
       const wants = features.external ? "" : "; perhaps it does not trust our certificate";
@@ -252,19 +205,19 @@ export class OutgoingStream implements StreamHandler, Member {
   #proven(exchange: Exchange, features: PeerFeatures): void {
     const { local, remote } = this.#attempt;
     if (exchange.bidi) exchange.believe(remote, local);
-    this.#stream.limits = limitsAfterAuthentication;
+    this.stream.limits = limitsAfterAuthentication;
     exchange.multiplexes ||= features.dialbackErrors;
     if (!features.management) return this.#finish(exchange);
-    this.#phase = { name: "enabling", exchange };
-    this.#stream.send(xml("enable", { xmlns: NS.streamManagement }));
+    this.phase = { name: "enabling", exchange };
+    this.stream.send(xml("enable", { xmlns: NS.streamManagement }));
   }
 
   #finish(exchange: Exchange): void {
     const { local, remote, purpose, target } = this.#attempt;
-    this.#phase = { name: "open", exchange };
+    this.phase = { name: "open", exchange };
     exchange.believed(local, remote);
     const { bidi, isManaged: acks } = exchange;
-    this.#context.log.info({ domain: remote, server: target.name, bidi, acks }, "connected to a server");
+    this.context.log.info({ domain: remote, server: target.name, bidi, acks }, "connected to a server");
     this.#settled = true;
     if (purpose.name === "link") purpose.resolve(exchange);
   }
@@ -290,6 +243,8 @@ export class OutgoingStream implements StreamHandler, Member {
       case "not-authorized":
         return this.#fail("not-allowed", `it does not let us in (${told})`);
       default:
+        // §4.9.3.19 obliges nobody to follow `see-other-host`: between servers SRV records say the same, from who owns
+        // the domain, while this could be said by anybody who is in between until TLS is up.
         return this.#giveUp(`it ended the stream (${told})`);
     }
   }

@@ -17,6 +17,8 @@ export interface ShipmentOptions {
   readonly link: S2sLink;
   readonly backlog: Backlog;
   readonly held: Held;
+  /** The id of the first stanza that is still being written to the backlog; what is newer waits for it. */
+  unwritten(): string | undefined;
   /** The peer has it. */
   taken(sent: Sent): void;
   /** The peer takes nothing of that size. */
@@ -75,13 +77,13 @@ export class Shipment {
 
   /** The older of the next that is durable and the next that is not. */
   #sendNext(): boolean {
-    const { backlog, held } = this.#options;
+    const { backlog, held, unwritten } = this.#options;
     const row = backlog.first;
     const transient = held.first;
     if (row && !(transient && transient.id < row.id)) {
       backlog.shift();
       this.#send(row.stanza, { row });
-    } else if (transient) {
+    } else if (transient && !((unwritten() ?? transient.id) < transient.id)) {
       held.shift();
       this.#send(transient.text, { transient });
     } else return false;

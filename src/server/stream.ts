@@ -214,6 +214,7 @@ export class XmppStream implements Transport, WireEnd {
   #sayGoodbye(error: StreamError | undefined): void {
     // §4.9.1.2: an error comes after a header, even where it is about the very first bytes.
     if (error && !this.#headed) this.open(this.#handler.header());
+    // Before an error: who reads one reads nothing behind it (§4.9.1.1).
     const words = this.#handler.lastWords?.();
     if (words && this.#headed) this.write(words);
     if (error) {

@@ -69,9 +69,9 @@ export function maySignHandshakes(extensions: readonly Extension[]): boolean {
 }
 
 export interface SubjectName {
-  /** dNSName, SRVName (RFC 4985), XmppAddr (RFC 6120 §13.7.1.4). */
-  readonly kind: "dns" | "srv" | "xmpp";
-  /** As it stands there. */
+  /** dNSName, iPAddress, SRVName (RFC 4985), XmppAddr (RFC 6120 §13.7.1.4). */
+  readonly kind: "dns" | "ip" | "srv" | "xmpp";
+  /** As it stands there; an address as the host of a URL is written. */
   readonly value: string;
 }
 
@@ -90,6 +90,8 @@ export function subjectNames(certificate: X509Certificate): SubjectName[] {
       switch (name.tag) {
         case 0x82:
           return [{ kind: "dns", value: name.content.toString("latin1") }];
+        case 0x87:
+          return [{ kind: "ip", value: addressOf(name.content) }];
         case 0xa0: {
           const [type, tagged] = derChildren(name);
           const [value] = derChildren(tagged);
@@ -104,4 +106,10 @@ export function subjectNames(certificate: X509Certificate): SubjectName[] {
     if (error instanceof RangeError) return [];
     throw error;
   }
+}
+
+/** RFC 5280 §4.2.1.6: four octets, or sixteen. */
+function addressOf(octets: Buffer): string {
+  if (octets.length === 4) return octets.join(".");
+  return `[${(octets.toString("hex").match(/.{4}/g) ?? []).join(":")}]`;
 }

@@ -24,6 +24,9 @@ export interface Due extends Route {
   readonly pause: number;
 }
 
+const onRoute = ({ local, domain }: Schema["outbound"]) =>
+  and(eq(local, sql.placeholder("local")), eq(domain, sql.placeholder("domain")));
+
 // Once for each recipient on another domain: the newer event of an item takes the place of the one that waits.
 const insertRow = prepared(({ db, t: { outbound } }) =>
   db
@@ -52,26 +55,14 @@ const insertRow = prepared(({ db, t: { outbound } }) =>
 const deleteRow = prepared(({ db, t: { outbound } }) =>
   db
     .delete(outbound)
-    .where(
-      and(
-        eq(outbound.local, sql.placeholder("local")),
-        eq(outbound.domain, sql.placeholder("domain")),
-        eq(outbound.id, sql.placeholder("id")),
-      ),
-    )
+    .where(and(onRoute(outbound), eq(outbound.id, sql.placeholder("id"))))
     .prepare(),
 );
 const selectPage = prepared(({ db, t: { outbound } }) =>
   db
     .select(rowOf(outbound))
     .from(outbound)
-    .where(
-      and(
-        eq(outbound.local, sql.placeholder("local")),
-        eq(outbound.domain, sql.placeholder("domain")),
-        gt(outbound.id, sql.placeholder("after")),
-      ),
-    )
+    .where(and(onRoute(outbound), gt(outbound.id, sql.placeholder("after"))))
     .orderBy(asc(outbound.id))
     .limit(sql.placeholder("limit"))
     .prepare(),

@@ -122,9 +122,10 @@ export const rosterStore = (store: Store) => {
       return listRequests(store).all({ account });
     },
 
-    async requestCount(account: string): Promise<number> {
-      const [row] = await db.select({ size: count() }).from(requests).where(eq(requests.account, account));
-      return row!.size;
+    /** Who waits for an answer, in no order. */
+    async requestedBy(account: string): Promise<string[]> {
+      const rows = await db.select({ jid: requests.jid }).from(requests).where(eq(requests.account, account));
+      return rows.map(({ jid }) => jid);
     },
 
     async addRequest(account: string, jid: string, stanza: string, receivedAt: Date): Promise<void> {

@@ -1,5 +1,5 @@
 /** Timelines: what arrived of those whom an account follows. Each item once, with whether its clients know it as it is. */
-import { and, desc, eq, inArray, isNull, lt, lte, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNull, lt, lte, notInArray, sql } from "drizzle-orm";
 import type { Schema } from "./schema.ts";
 import type { Store } from "./store.ts";
 
@@ -17,6 +17,26 @@ export const timelineStore = (store: Store) => {
         .select()
         .from(timelines)
         .where(and(at(key), inArray(timelines.item, [...items])));
+    },
+
+    /** What of the same blog is newer than an item, in arrival and in its last change, but for some; newest first. */
+    async since(row: TimelineRow, except: readonly string[], limit: number): Promise<string[]> {
+      const { position, updatedAt, deletedAt, item } = timelines;
+      const rows = await store.db
+        .select({ item })
+        .from(timelines)
+        .where(
+          and(
+            at(row),
+            gt(position, row.position),
+            gt(updatedAt, row.updatedAt),
+            isNull(deletedAt),
+            notInArray(item, [...except]),
+          ),
+        )
+        .orderBy(desc(position))
+        .limit(limit);
+      return rows.map(({ item }) => item);
     },
 
     put: (row: TimelineRow): Promise<void> =>

@@ -40,6 +40,13 @@ export class ClientActor implements AsyncDisposable {
     return this.#events.filter((e) => e.event === event);
   }
 
+  /** All such events that came and were not taken yet, in order; they are taken out of the inbox. */
+  takes(event: string): ActorEvent[] {
+    const taken = this.heard(event);
+    this.#events.splice(0, Infinity, ...this.#events.filter((e) => e.event !== event));
+    return taken;
+  }
+
   /** Has the client do something and gives back its answer; a stanza error is thrown with its condition. */
   async does(action: string, fields: Record<string, unknown> = {}): Promise<ActorEvent> {
     const command = (this.#commands += 1);

@@ -5,13 +5,19 @@ import { folderFor } from "./house.ts";
 import { Daemon, fillIn, freePorts } from "./peers/daemon.ts";
 import { password, type StartServer } from "./peers/server.ts";
 
-/** Makes the accounts once it runs, in its own shell: `ejabberdctl` would need the distribution. */
+/** Makes the accounts that are not there yet once it runs, in its own shell: `ejabberdctl` would need the distribution. */
 function registration(domain: string, people: readonly string[]): string {
   const accounts = people.map(
-    (name) => `ok = ejabberd_auth:try_register(<<"${name}">>, <<"${domain}">>, <<"${password}">>)`,
+    (name) =>
+      `ejabberd_auth:try_register(<<"${name}">>, <<"${domain}">>, <<"${password}">>), ` +
+      `true = ejabberd_auth:user_exists(<<"${name}">>, <<"${domain}">>)`,
   );
   return `${accounts.join(", ")}, io:format("people are there~n").`;
 }
+
+/** By itself it tells nobody elsewhere what a node has (before 26.01), nor what is retracted. */
+const told =
+  '{ "urn:xmpp:microblog:0": { max_items: 100, notify_retract: true, presence_based_delivery: false } }';
 
 /** Debian has Erlang's applications in the folder of the machine's architecture. */
 async function libraries(): Promise<string[]> {
@@ -22,11 +28,12 @@ async function libraries(): Promise<string[]> {
 export const startEjabberd: StartServer = async (t, place) => {
   const { domain, host, dns, mode, certificate, ca, people } = place;
   const folder = await folderFor(t);
-  const [c2s = 0, s2s = 0, s2sTls = 0] = await freePorts(host, 3);
+  const [c2s = 0, s2sTls = 0, s2s = 0] = await freePorts(host, place.port === undefined ? 3 : 2, place.port);
   await writeFile(join(folder, "server.pem"), certificate.cert + certificate.key);
   await writeFile(join(folder, "ca.pem"), ca);
   const config = await fillIn("ejabberd.yml", folder, {
     ...{ folder, domain, host, c2s, s2s, s2sTls },
+    blog: place.stock ? "{}" : told,
     modules: mode.proof === "dialback" ? "mod_s2s_dialback: {}" : "",
   });
   const inetrc = await fillIn("inetrc", folder, { dnsPort: dns.slice(dns.indexOf(":") + 1) });
@@ -51,6 +58,8 @@ export const startEjabberd: StartServer = async (t, place) => {
     ports: { c2s, s2s, s2sTls },
     output: () => daemon.output,
     asksForAddresses: false,
+    stops: (signal) => daemon.stops(signal),
+    starts: () => daemon.starts(),
     streams: () => daemon.count(/Accepted (inbound|outbound) s2s \S+ authentication/g),
   };
 };

@@ -14,51 +14,72 @@ import { password, type Mode, type Server, type StartServer } from "./peers/serv
 const shownLines = 500;
 
 /** Pipit as people run it. */
-export const startPipit: StartServer = async (t, { domain, host, dns, mode, certificate, ca, people }) => {
+export const startPipit: StartServer = async (t, place) => {
+  const { domain, host, dns, mode, certificate, ca, people } = place;
   const folder = await folderFor(t);
   await writeFile(join(folder, "ca.pem"), ca);
-  const node = await spawnNode(
-    t,
-    {
-      domain,
-      tls: { cert: "cert.pem", key: "key.pem", ca: join(folder, "ca.pem") },
-      listen: { host, s2s: 0, s2s_tls: 0 },
-      s2s: { dialback: mode.proof === "dialback", resolver: [dns] },
-      log: { level: "debug" },
-    },
-    { certificate },
-  );
+  const settings = {
+    domain,
+    tls: { cert: "cert.pem", key: "key.pem", ca: join(folder, "ca.pem") },
+    listen: { host, s2s: place.port ?? 0, s2s_tls: 0 },
+    s2s: { dialback: mode.proof === "dialback", resolver: [dns] },
+    log: { level: "debug" as const },
+  };
+  const node = await spawnNode(t, settings, { certificate });
+  const { ports } = node;
   for (const name of people) {
     const added = await node.pipit(["account", "add", `${name}@${domain}`, "--password", password]);
     assert.equal(added.code, 0, added.stderr);
   }
   return {
     name: "Pipit",
-    ports: node.ports,
+    ports,
     asksForAddresses: true,
     output: () => node.output,
+    stops: async (signal) => void (await node.stops(signal)),
+    async starts() {
+      const { c2s, s2s, s2sTls: s2s_tls } = ports;
+      await node.configures({ ...settings, listen: { host, c2s, s2s, s2s_tls, c2s_tls: 0, http: 0 } });
+      await node.starts();
+    },
     streams: () => [...node.output.matchAll(/"msg":"(connected to a server|a server came)"/g)].length,
   };
 };
 
 /** A server in its place. */
-interface Home {
+export interface Home {
   readonly domain: string;
   readonly host: string;
   readonly server: Server;
+  /** Who lives there. */
+  readonly person: Person;
 }
 
-export interface Pair {
+export interface PairOptions {
   readonly near: StartServer;
   readonly far: StartServer;
   readonly mode: Mode;
   /** What they listen on, where it is IPv4. */
   readonly hosts: readonly [near: string, far: string];
+  /** The port for other servers of one of them, where it may not be any. */
+  readonly ports?: readonly [near: number | undefined, far: number | undefined];
 }
 
-/** Starts both, lets ana and ben log in, and plays every scene in both directions. */
-export async function federates(t: TestContext, { near, far, mode, hosts }: Pair): Promise<void> {
-  await using dns = await serveDns({});
+export interface Pair {
+  readonly dns: DnsServer;
+  /** Where ana lives. */
+  readonly capulet: Home;
+  /** Where ben lives. */
+  readonly montague: Home;
+  /** Waits for it; where that fails, what the servers said is shown. */
+  watches(played: Promise<void>): Promise<void>;
+}
+
+/** Starts both, and says in DNS where each is; all of it ends with the test. */
+export async function openPair(t: TestContext, options: PairOptions): Promise<Pair> {
+  const { near, far, mode, hosts, ports = [] } = options;
+  const dns = await serveDns({});
+  t.after(() => dns[Symbol.asyncDispose]());
   const folder = await folderFor(t);
   const trusted = await createAuthority();
   const unknown = await createAuthority();
@@ -66,39 +87,53 @@ export async function federates(t: TestContext, { near, far, mode, hosts }: Pair
   const ca = join(folder, "ca.pem");
   await writeFile(ca, issuer.ca);
 
-  const open = async (start: StartServer, domain: string, ipv4: string, person: string): Promise<Home> => {
-    const host = mode.family === "IPv4" ? ipv4 : "::1";
+  const open = async (start: StartServer, domain: string, at: 0 | 1, name: string): Promise<Home> => {
+    const host = mode.family === "IPv4" ? hosts[at] : "::1";
+    const port = ports[at];
     const certificate = await issuer.issue({ names: [domain] });
-    const place = { domain, host, dns: dns.address, mode, certificate, ca: trusted.ca, people: [person] };
-    return { domain, host, server: await start(t, place) };
+    const place = { domain, host, dns: dns.address, mode, certificate, ca: trusted.ca, people: [name] };
+    const server = await start(t, port === undefined ? place : { ...place, port });
+    const person = new Person({ jid: `${name}@${domain}`, password, host, port: server.ports.c2s, ca });
+    t.after(() => person.leaves());
+    return { domain, host, server, person };
   };
-  const capulet = await open(near, "capulet.example", hosts[0], "ana");
-  const montague = await open(far, "montague.example", hosts[1], "ben");
+  const capulet = await open(near, "capulet.example", 0, "ana");
+  const montague = await open(far, "montague.example", 1, "ben");
   announce(dns, capulet, montague.server, mode);
   announce(dns, montague, capulet.server, mode);
-  const person = ({ domain, host, server }: Home, name: string): Person =>
-    new Person({ jid: `${name}@${domain}`, password, host, port: server.ports.c2s, ca });
-  await using ana = person(capulet, "ana");
-  await using ben = person(montague, "ben");
-  try {
-    await play(ana, ben);
-    for (const { server } of [capulet, montague]) {
-      assert.equal(server.streams(), mode.bidi ? 1 : 2, `streams of ${server.name}`);
-    }
-  } catch (error) {
-    for (const { server } of [capulet, montague]) {
-      for (const line of server.output().trimEnd().split("\n").slice(-shownLines)) {
-        t.diagnostic(`${server.name}: ${line}`);
+  return {
+    ...{ dns, capulet, montague },
+    async watches(played) {
+      try {
+        await played;
+      } catch (error) {
+        for (const { server } of [capulet, montague]) {
+          for (const line of server.output().trimEnd().split("\n").slice(-shownLines)) {
+            t.diagnostic(`${server.name}: ${line}`);
+          }
+        }
+        throw error;
       }
+    },
+  };
+}
+
+/** Starts both, lets ana and ben log in, and plays every scene in both directions. */
+export async function federates(t: TestContext, options: PairOptions): Promise<void> {
+  const { capulet, montague, watches } = await openPair(t, options);
+  const all = async (): Promise<void> => {
+    await play(capulet.person, montague.person);
+    for (const { server } of [capulet, montague]) {
+      assert.equal(server.streams(), options.mode.bidi ? 1 : 2, `streams of ${server.name}`);
     }
-    throw error;
-  }
+  };
+  await watches(all());
 }
 
 /** SRV for the one port that is to be used, and one address, for the other server to find. */
-function announce(
+export function announce(
   { zone }: DnsServer,
-  { domain, host, server }: Home,
+  { domain, host, server }: Pick<Home, "domain" | "host" | "server">,
   { asksForAddresses }: Server,
   mode: Mode,
 ): void {

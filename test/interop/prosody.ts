@@ -8,7 +8,7 @@ import { password, type StartServer } from "./peers/server.ts";
 export const startProsody: StartServer = async (t, place) => {
   const { domain, host, dns, mode, certificate, ca, people } = place;
   const folder = await folderFor(t);
-  const [c2s = 0, s2s = 0, s2sTls = 0] = await freePorts(host, 3);
+  const [c2s = 0, s2sTls = 0, s2s = 0] = await freePorts(host, place.port === undefined ? 3 : 2, place.port);
   await writeFile(join(folder, "cert.pem"), certificate.cert);
   await writeFile(join(folder, "key.pem"), certificate.key);
   await writeFile(join(folder, "ca.pem"), ca);
@@ -36,6 +36,8 @@ export const startProsody: StartServer = async (t, place) => {
     ports: { c2s, s2s, s2sTls },
     output: () => daemon.output,
     asksForAddresses: true,
+    stops: (signal) => daemon.stops(signal),
+    starts: () => daemon.starts(),
     streams: () => daemon.count(/(Incoming|Outgoing) s2s connection \S+ complete/g),
   };
 };

@@ -16,6 +16,8 @@ from xml.etree import ElementTree
 
 import slixmpp
 from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import StanzaPath
 
 from client_actor import obey_lines, tell
 
@@ -65,6 +67,9 @@ class Actor(slixmpp.ClientXMPP):
             self.add_event_handler("presence_" + kind, self.presence_came)
         for kind in ("publish", "retract", "purge", "delete"):
             self.add_event_handler("pubsub_" + kind, self.pubsub_came)
+        # slixmpp answers by itself.
+        asked = lambda iq: tell("asked", sender=str(iq["from"]), xml=text_of(iq))
+        self.register_handler(Callback("asked", StanzaPath("iq@type=get/disco_info"), asked))
 
     def dials(self):
         direct = self.login["security"] == "direct"

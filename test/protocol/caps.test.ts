@@ -3,6 +3,10 @@ import { test } from "node:test";
 import { wanting, shows, questionTo, type ClientCaps } from "../support/client-caps.ts";
 import { cast, type Actor } from "../support/cast.ts";
 
+const friends = [
+  ["juliet", "romeo"],
+  ["juliet", "nurse"],
+] as const;
 const tune = "http://jabber.org/protocol/tune";
 const mood = "http://jabber.org/protocol/mood";
 const info = "http://jabber.org/protocol/disco#info";
@@ -24,16 +28,7 @@ const ignoresPresence = (...actors: Actor[]): void => {
 };
 
 test("a hash is asked for once, whoever shows it", async (t) => {
-  await using stage = await cast(
-    t,
-    { juliet: {}, romeo: {}, nurse: {} },
-    {
-      friends: [
-        ["juliet", "romeo"],
-        ["juliet", "nurse"],
-      ],
-    },
-  );
+  await using stage = await cast(t, { juliet: {}, romeo: {}, nurse: {} }, { friends });
   const { juliet, romeo, nurse } = stage.actors;
   const caps = wanting([tune]);
   await shows(romeo, caps);
@@ -47,16 +42,7 @@ test("a hash is asked for once, whoever shows it", async (t) => {
 });
 
 test("who shows a hash while it is being asked for is not asked", async (t) => {
-  await using stage = await cast(
-    t,
-    { juliet: {}, romeo: {}, nurse: {} },
-    {
-      friends: [
-        ["juliet", "romeo"],
-        ["juliet", "nurse"],
-      ],
-    },
-  );
+  await using stage = await cast(t, { juliet: {}, romeo: {}, nurse: {} }, { friends });
   const { juliet, romeo, nurse } = stage.actors;
   const caps = wanting([tune]);
   romeo.sends(`<presence>${caps.c}</presence>`);

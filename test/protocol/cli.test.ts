@@ -114,6 +114,32 @@ test("a text may begin like an option, and may come from standard input", async 
   assert.match(piped.stdout, /^\S+\nhttps:\/\/pipit\.test\/@ana\/\S+\n$/);
 });
 
+test("somebody is followed and unfollowed, with a running node and without one", async (t) => {
+  const node = await spawnNode(t);
+  const [ana, bob] = ["ana@pipit.test", "bob@pipit.test"];
+  for (const jid of [ana, bob]) await node.pipit(["account", "add", jid, "--password", "one"]);
+  const says = async (...args: string[]) => {
+    const { code, stdout, stderr } = await node.pipit(args);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  assert.equal(
+    await says("follow", ana, bob),
+    `${bob} cannot be followed: they have published nothing there yet.\n`,
+  );
+  await says("post", bob, "A first post");
+  assert.equal(await says("follow", ana, bob), `You follow ${bob} now.\n`);
+  assert.equal(await says("following", ana), `${bob}\n`);
+  assert.equal(await says("followers", bob), `${ana}\n`);
+  const [follow] = JSON.parse(await says("following", ana, "--json")) as Record<string, string>[];
+  assert.deepEqual([follow!["target"], follow!["state"]], [bob, "subscribed"]);
+  assert.deepEqual(JSON.parse(await says("followers", bob, "--json")), [ana]);
+  await node.stops("SIGTERM");
+  assert.equal(await says("following", ana), `${bob}\n`);
+  assert.equal(await says("unfollow", ana, bob), `${bob} is no longer followed\n`);
+  assert.deepEqual([await says("following", ana), await says("followers", bob)], ["", ""]);
+});
+
 test("what is refused or not found is told in one line, with 1", async (t) => {
   const node = await spawnNode(t);
   for (const [args, reason] of [
@@ -123,6 +149,10 @@ test("what is refused or not found is told in one line, with 1", async (t) => {
     ["account remove nobody@pipit.test", /no account nobody@pipit\.test/],
     ["account passwd nobody@pipit.test --password x", /no account nobody@pipit\.test/],
     ["post nobody@pipit.test hello", /no account nobody@pipit\.test/],
+    ["follow nobody@pipit.test bob@other.example", /no account nobody@pipit\.test/],
+    ["following nobody@pipit.test", /no account nobody@pipit\.test/],
+    ["followers bob@other.example", /no account bob@other\.example/],
+    ["unfollow ana@pipit.test other.example", /not an address such as/],
     ["account list --config missing.toml", /missing\.toml: there is no such file/],
   ] as const) {
     const { code, stdout, stderr } = await node.pipit(args.split(" "));

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { NS } from "../../src/xmpp/ns.ts";
 import { childText } from "../../src/xmpp/xml.ts";
-import { spawnNode } from "../support/node.ts";
+import { probe, spawnNode } from "../support/node.ts";
+import { Peer, type PeerStream } from "../support/peer.ts";
 import { until } from "../support/until.ts";
 import { commonAuthority, world } from "../support/world.ts";
 
@@ -133,4 +134,59 @@ test("SIGHUP: who is denied from now on is not spoken with, and who is no longer
   await juliet.receives(`<message type='error' from='${romeo.bare}'>${notAllowed}</message>`);
   await montague.settle();
   assert.deepEqual(romeo.inbox, []);
+  await capulet.configures(settings);
+  capulet.signals("SIGHUP");
+  await until(() => [...capulet.output.matchAll(/were read again/g)].length === 2, "they are read again");
+  juliet.sends(said);
+  await romeo.receives("<message><body>Hist!</body></message>");
+});
+
+/** What a server that has not proven who it is may cost, in bytes. */
+const strangersMemory = 65_536;
+
+test("servers that have not proven who they are hold little memory, whatever they send", async (t) => {
+  const { issue, ca } = await commonAuthority();
+  const certificate = await issue({ names: ["capulet.example"] });
+  const node = await spawnNode(
+    t,
+    { domain: "capulet.example", listen: { s2s: 0 } },
+    { certificate, options: probe },
+  );
+  const peer = await Peer.at("127.0.0.1", {
+    domain: "nobody.example",
+    certificate: await issue({ names: ["montague.example"] }),
+    ca,
+    to: "capulet.example",
+  });
+  t.after(() => peer.close());
+  // Almost as much as a stanza of theirs may be, and never its end.
+  const unfinished = `<db:result from='nobody.example' to='capulet.example'>${"x".repeat(9_000)}`;
+  const come = async (count: number): Promise<PeerStream[]> => {
+    const streams: PeerStream[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const stream = await peer.dials(node.ports.s2s);
+      streams.push(stream);
+      await stream.meets();
+      if (index % 2 === 0) {
+        await stream.secures();
+        await stream.meets();
+      }
+      stream.raw(unfinished);
+    }
+    return streams;
+  };
+  const leave = async (streams: readonly PeerStream[]): Promise<void> => {
+    await Promise.all(streams.map((stream) => stream.kill()));
+    await until(async () => (await node.holds()).connections === 0, "nobody is connected");
+  };
+  // What is compiled and cached once is not theirs.
+  await leave(await come(20));
+  const before = await node.holds();
+  const strangers = await come(60);
+  const { bytes, connections } = await node.holds();
+  assert.equal(connections, 60);
+  const each = Math.round((bytes - before.bytes) / 60);
+  t.diagnostic(`${each} bytes each`);
+  assert(each < strangersMemory, `each holds ${each} bytes`);
+  await leave(strangers);
 });

@@ -155,6 +155,12 @@ describe("on one node", () => {
         <items node='${microblog}'><item id='forged' publisher='${bob.bare}'><entry xmlns='http://www.w3.org/2005/Atom'>
         <title>forged</title><author><uri>xmpp:${bob.bare}</uri></author></entry></item></items></event></message>`,
     );
+    // Nor one of the clients there: the service is the account (XEP-0163 §4.3.1).
+    bob.sends(
+      `<message to='${ana.bare}' type='headline'><event xmlns='http://jabber.org/protocol/pubsub#event'>
+        <items node='${microblog}'><item id='forged'><entry xmlns='http://www.w3.org/2005/Atom'>
+        <title>forged</title></entry></item></items></event></message>`,
+    );
     await stage.settle();
     ignoreEvents(ana, bob);
     await ana.receivesNothing();
@@ -186,6 +192,27 @@ describe("across two servers", () => {
     await post(there, bob, "unheard");
     await net.settle();
     await ana.receivesNothing();
+  });
+
+  test("an item of which only the id is told is fetched", async (t) => {
+    await using net = await world(t, houses);
+    const { ana, bob } = net.actors;
+    const { there, here } = net.stages;
+    await post(there, bob, "before");
+    const owner = "http://jabber.org/protocol/pubsub#owner";
+    await bob.asks(
+      `<iq type='set'><pubsub xmlns='${owner}'><configure node='${microblog}'><x xmlns='jabber:x:data' type='submit'>
+        <field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/pubsub#node_config</value></field>
+        <field var='pubsub#deliver_payloads'><value>0</value></field></x></configure></pubsub></iq>`,
+      "<iq type='result'/>",
+    );
+    await answer(ana, `follow ${bob.bare}`);
+    const { id } = await post(there, bob, "Tea");
+    assert.match(childText(await hears(ana), "body")!, /: Tea\n/);
+    assert.deepEqual(await texts(here, ana), ["Tea", "before"]);
+    const event = await ana.receives(`<message type='headline' from='${bob.bare}'/>`);
+    assert(event.toString().includes(id) && !event.toString().includes("Tea"), event.toString());
+    ignoreEvents(bob);
   });
 
   test("somebody whose server is away is followed once it is back", async (t) => {

@@ -7,6 +7,10 @@ import { attr, child, children, type Element } from "../../src/xmpp/xml.ts";
 import { shows, wanting } from "../support/client-caps.ts";
 import { cast, type Actor, type Stage } from "../support/cast.ts";
 
+const friends = [
+  ["juliet", "romeo"],
+  ["juliet", "nurse"],
+] as const;
 const pubsub = "http://jabber.org/protocol/pubsub";
 const tune = "http://jabber.org/protocol/tune";
 const mood = "http://jabber.org/protocol/mood";
@@ -64,12 +68,7 @@ test("a publish reaches contacts and own resources that want it, and nobody else
   await using stage = await cast(
     t,
     { juliet: { resource: "balcony" }, romeo: { resource: "orchard" }, nurse: {}, benvolio: {} },
-    {
-      friends: [
-        ["juliet", "romeo"],
-        ["juliet", "nurse"],
-      ],
-    },
+    { friends },
   );
   const { juliet, romeo, nurse, benvolio } = stage.actors;
   const chamber = await stage.login("juliet", { resource: "chamber" });
@@ -148,16 +147,7 @@ test("notifications come in the order of what they tell", async (t) => {
 });
 
 test("a contact that leaves, or is no contact any more, hears nothing", async (t) => {
-  await using stage = await cast(
-    t,
-    { juliet: {}, romeo: {}, nurse: {} },
-    {
-      friends: [
-        ["juliet", "romeo"],
-        ["juliet", "nurse"],
-      ],
-    },
-  );
+  await using stage = await cast(t, { juliet: {}, romeo: {}, nurse: {} }, { friends });
   const { juliet, romeo, nurse } = stage.actors;
   await want(stage, [tune], romeo, nurse);
   romeo.sends("<presence type='unavailable'/>");
@@ -191,16 +181,7 @@ test("an open node is followed by its subscribers, at the address they gave (B8)
 });
 
 test("who subscribed and wants the node as well hears of it once", async (t) => {
-  await using stage = await cast(
-    t,
-    { juliet: {}, romeo: {}, nurse: {} },
-    {
-      friends: [
-        ["juliet", "romeo"],
-        ["juliet", "nurse"],
-      ],
-    },
-  );
+  await using stage = await cast(t, { juliet: {}, romeo: {}, nurse: {} }, { friends });
   const { juliet, romeo, nurse } = stage.actors;
   await want(stage, [tune], romeo, nurse);
   await juliet.asks(publishing(tune, "one"), ok);
@@ -227,16 +208,7 @@ test("a subscription of somebody who may no longer read is silent", async (t) =>
 });
 
 test("roster groups decide who hears (XEP-0060 §9.2)", async (t) => {
-  await using stage = await cast(
-    t,
-    { juliet: {}, romeo: {}, nurse: {} },
-    {
-      friends: [
-        ["juliet", "romeo"],
-        ["juliet", "nurse"],
-      ],
-    },
-  );
+  await using stage = await cast(t, { juliet: {}, romeo: {}, nurse: {} }, { friends });
   const { juliet, romeo, nurse } = stage.actors;
   for (const [contact, group] of [
     [romeo, "Friends"],

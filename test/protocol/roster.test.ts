@@ -4,6 +4,10 @@ import { test } from "node:test";
 import { attr, children, type Element } from "../../src/xmpp/xml.ts";
 import { cast, type Actor } from "../support/cast.ts";
 
+const friends = [
+  ["juliet", "romeo"],
+  ["juliet", "nurse"],
+] as const;
 const stanzas = "urn:ietf:params:xml:ns:xmpp-stanzas";
 const get = (ver?: string) =>
   `<iq type='get'><query xmlns='jabber:iq:roster'${ver === undefined ? "" : ` ver='${ver}'`}/></iq>`;
@@ -154,16 +158,7 @@ test("nobody reads or changes another's roster, or learns from that who is there
 });
 
 test("a removed contact is unsubscribed, both ways, and sees nobody any more (§2.5.2)", async (t) => {
-  await using stage = await cast(
-    t,
-    { juliet: {}, romeo: {}, nurse: {} },
-    {
-      friends: [
-        ["juliet", "romeo"],
-        ["juliet", "nurse"],
-      ],
-    },
-  );
+  await using stage = await cast(t, { juliet: {}, romeo: {}, nurse: {} }, { friends });
   const { juliet, romeo, nurse } = stage.actors;
   const chamber = await stage.login("juliet", { resource: "chamber" });
   await interest(juliet);

@@ -85,6 +85,18 @@ describe("what a server sends us", () => {
     assert.deepEqual(await stream.closed(), { clean: true });
   });
 
+  it("is acknowledged before an error ends the stream, for who reads nothing behind that", async (t) => {
+    const { all, stream } = await arrived(t);
+    stream.raw(`<enable xmlns='${sm}'/>${message("one")}`);
+    await stream.receives(`<enabled xmlns='${sm}'/>`);
+    await all.stanzas.next();
+    const closing = all.s2s.close();
+    await stream.receivesNext(`<a xmlns='${sm}' h='1'/>`);
+    await stream.receivesNext(`<stream:error><system-shutdown xmlns='${NS.streams}'/></stream:error>`);
+    stream.raw("</stream:stream>");
+    await closing;
+  });
+
   it("is counted from one request on, and the next is refused", async (t) => {
     const { stream } = await arrived(t);
     stream.raw(`<enable xmlns='${sm}'/><enable xmlns='${sm}'/>`);

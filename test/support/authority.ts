@@ -25,7 +25,7 @@ export interface CertificateContent {
   readonly srvNames?: readonly string[];
   /** XmppAddrs (RFC 6120 §13.7.1.4). */
   readonly xmppAddrs?: readonly string[];
-  /** IPv4 addresses. */
+  /** IPv4, or IPv6 with all eight groups. */
   readonly addresses?: readonly string[];
   readonly commonName?: string;
   readonly notBefore?: Date;
@@ -163,7 +163,7 @@ function alternativeNames({ names, srvNames, xmppAddrs, addresses }: Certificate
     ...(names ?? []).map((name) => der(0x82, Buffer.from(name, "latin1"))),
     ...(srvNames ?? []).map((name) => otherName("2b06010505070807", 0x16, name)),
     ...(xmppAddrs ?? []).map((address) => otherName("2b06010505070805", 0x0c, address)),
-    ...(addresses ?? []).map((address) => der(0x87, Buffer.from(address.split(".").map(Number)))),
+    ...(addresses ?? []).map((address) => der(0x87, octetsOf(address))),
   ];
 }
 
@@ -174,4 +174,12 @@ export function der(tag: number, ...parts: readonly Buffer[]): Buffer {
   const octets =
     length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from([tag, ...octets]), content]);
+}
+
+function octetsOf(address: string): Buffer {
+  if (address.includes(".")) return Buffer.from(address.split(".").map(Number));
+  return Buffer.from(
+    address.replace(/[^:]+:?/g, (group) => group.replace(":", "").padStart(4, "0")),
+    "hex",
+  );
 }

@@ -65,7 +65,9 @@ export class Servers {
       log,
       isLocal: (domain) => domain === ours || domain.endsWith(`.${ours}`),
       receive: (stanza) => this.stanzas.push(stanza),
-      onLink: (link) => this.links.push(link),
+      seen: (local, remote) => {
+        for (const link of this.context.links) if (link.carries(local, remote)) this.links.push(link);
+      },
       ...rest,
     });
     this.s2s = await listenS2s(this.context, { host, port: 0, directTlsPort: 0 });

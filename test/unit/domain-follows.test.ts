@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { pino } from "pino";
 import type { DomainEvents } from "../../src/domain/events.ts";
-import { Follows, type Blogs } from "../../src/domain/follows.ts";
+import { Follows, type BlogPage, type Blogs } from "../../src/domain/follows.ts";
 import { Timeline, type BlogItem } from "../../src/domain/timeline.ts";
 import { Events } from "../../src/events.ts";
 import { openStore } from "../../src/store/sqlite.ts";
@@ -25,6 +25,8 @@ const item = (id: string, title = id, updated = "2026-08-10T09:00:00Z"): BlogIte
   ),
 });
 
+const minute = (at: number): string => new Date(Date.UTC(2026, 7, 10, 8, at)).toISOString();
+
 function house(t: TestContext) {
   const log = pino({ level: "silent" });
   const folder = mkdtempSync(join(tmpdir(), "pipit-follows-"));
@@ -40,12 +42,21 @@ function house(t: TestContext) {
   const world = {
     /** Newest first. */
     blog: [] as BlogItem[],
+    /** On no page, but there. */
+    hidden: [] as BlogItem[],
+    /** What happens once the first page is on its way. */
+    behindPage: undefined as (() => Promise<void>) | undefined,
     error: undefined as StanzaCondition | undefined,
     answer: "subscribed" as "subscribed" | "pending",
   };
   const ask = (what: string, target: string): void => {
     asked.push(`${what} ${target}`);
     if (world.error) throw new StanzaError(world.error);
+  };
+  const pageFrom = (start: number): BlogPage => {
+    const end = start + 20;
+    const items = world.blog.slice(start, end);
+    return end >= world.blog.length ? { items } : { items, next: async () => pageFrom(end) };
   };
   const blogs: Blogs = {
     async subscribe(_account, target) {
@@ -55,12 +66,14 @@ function house(t: TestContext) {
     async unsubscribe(_account, target) {
       ask("unsubscribe", target);
     },
-    async page(_account, _target, after) {
-      const start = after === undefined ? 0 : world.blog.findIndex(({ id }) => id === after) + 1;
-      const items = world.blog.slice(start, start + 20);
-      return { items, isLast: start + items.length >= world.blog.length };
+    page: async () => {
+      const page = pageFrom(0);
+      await world.behindPage?.();
+      return page;
     },
-    item: async (_account, _target, id) => world.blog.find((one) => one.id === id),
+    async item(_account, _target, id) {
+      return [...world.blog, ...world.hidden].find((one) => one.id === id);
+    },
   };
   const follows = new Follows({ store, events, timeline, blogs, now: () => new Date(clock) });
   return {
@@ -106,6 +119,82 @@ describe("a follow", () => {
     passes(30 * hour);
     await follows.attend();
     assert.equal((await texts()).length, 160);
+  });
+
+  test("finds out what was retracted unheard, as far back as the newest items go", async (t) => {
+    const { follows, timeline, world, passes, texts } = house(t);
+    const all = Array.from({ length: 40 }, (_, at) => item(`p${at}`, `p${at}`, minute(at))).toReversed();
+    world.blog = all.slice(20);
+    await follows.follow(ana, bob);
+    await timeline.receive(ana.bare, bob.bare, all.slice(0, 20).toReversed());
+    const without = (...ids: string[]) => all.filter(({ id }) => !ids.includes(id));
+    // On the page: p19 to p39, but for two. Behind it: p5.
+    world.blog = without("p38", "p30", "p5");
+    passes(30 * hour);
+    await follows.attend();
+    const left = await texts();
+    assert.deepEqual(
+      [left.length, left.includes("p38"), left.includes("p30"), left.includes("p5")],
+      [38, false, false, true],
+    );
+  });
+
+  test("keeps what is not on the page and still there, and what a short blog has let go", async (t) => {
+    const { follows, timeline, world, passes, texts } = house(t);
+    world.blog = [item("b", "b", minute(2)), item("a", "a", minute(1))];
+    await follows.follow(ana, bob);
+    await timeline.receive(ana.bare, bob.bare, [item("c", "c", minute(3))]);
+    // Bob has retracted b; c is there, but on no page.
+    world.blog = [item("a", "a", minute(1))];
+    world.hidden = [item("c", "c", minute(3))];
+    passes(30 * hour);
+    await follows.attend();
+    assert.deepEqual(await texts(), ["a", "c"]);
+    // A list without items says nothing.
+    world.blog = [];
+    world.hidden = [];
+    passes(30 * hour);
+    await follows.attend();
+    assert.deepEqual(await texts(), ["a", "c"]);
+    // There is room for one only.
+    world.blog = [item("d", "d", minute(4))];
+    passes(30 * hour);
+    await follows.attend();
+    assert.deepEqual(await texts(), ["a", "c", "d"]);
+  });
+
+  test("is compared sooner while that finds something, and then less and less often", async (t) => {
+    const { follows, world, passes, asked } = house(t);
+    await follows.follow(ana, bob);
+    asked();
+    const compared = async (minutes: number): Promise<number> => {
+      passes(minutes * 60_000);
+      await follows.attend();
+      return asked().length;
+    };
+    let pause = 15;
+    for (let times = 0; times < 10; times += 1) {
+      // Pauses are not all of that length exactly.
+      assert.deepEqual([await compared(pause * 0.85), await compared(pause * 0.3)], [0, 1], `${pause}`);
+      pause = Math.min(pause * 1.15 * 2, 24 * 60);
+    }
+    assert.equal(pause, 24 * 60);
+    world.blog = [item("untold")];
+    assert.equal(await compared(1_700), 1);
+    assert.deepEqual([await compared(12), await compared(6)], [0, 1]);
+  });
+
+  test("does not take for news what is sent to who subscribes, and does what comes meanwhile", async (t) => {
+    const { follows, world, texts, untold } = house(t);
+    world.blog = [item("b"), item("a")];
+    world.behindPage = async () => {
+      world.behindPage = undefined;
+      world.blog = [item("c"), ...world.blog];
+      assert.equal(await follows.hears(ana.bare, bob.bare), false);
+    };
+    await follows.follow(ana, bob);
+    assert.deepEqual([await texts(), await untold()], [["a", "b", "c"], ["c"]]);
+    assert.equal(await follows.hears(ana.bare, bob.bare), true);
   });
 
   test("waits for a server that is away, longer each time, and is never dropped", async (t) => {

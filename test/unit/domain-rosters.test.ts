@@ -204,6 +204,22 @@ test("requests are bounded in number and length", async (t) => {
   assert.equal((await ask(200)).passes, true);
 });
 
+test("requests of one other domain leave room for those of all others", async (t) => {
+  const { rosters } = bench(t);
+  const ask = (contact: string) =>
+    rosters.pass({ account: ana, contact, direction: "in", type: "subscribe", request: request(contact) });
+  const some = await Promise.all(Array.from({ length: 50 }, (_, n) => ask(`${n}@mallory.example`)));
+  assert.ok(some.every(({ passes }) => passes));
+  for (const contact of ["50@mallory.example", "mallory.example"]) {
+    assert.deepEqual(await ask(contact).then(({ passes, state }) => [passes, state.from]), [false, "none"]);
+  }
+  for (const contact of ["x@chat.mallory.example", "bob@example.org"]) {
+    assert.equal((await ask(contact)).passes, true);
+  }
+  await rosters.pass({ account: ana, contact: "7@mallory.example", direction: "out", type: "unsubscribed" });
+  assert.equal((await ask("50@mallory.example")).passes, true);
+});
+
 test("items are bounded in number, groups and length", async (t) => {
   const { rosters, store } = bench(t);
   await store.transaction(async ({ db, t }) => {

@@ -83,6 +83,22 @@ test("requests and presence keep their place among messages, and are nowhere on 
   assert.equal(await desk.waiting(), 3);
 });
 
+test("nobody has to wait for a message to be on disk: what is sent behind it stays behind it", async (t) => {
+  const desk = await openDesk(t);
+  const link = desk.links(montague);
+  const presence = (id: string) =>
+    desk.send(`<presence from='juliet@capulet.example/balcony' to='romeo@${montague}' id='${id}'/>`);
+  await desk.says("zero");
+  await until(() => link.said.length === 1, "there is a link");
+  const sending = [desk.says("one"), presence("two"), desk.says("three"), presence("four")];
+  // While those are being written.
+  await new Promise((resolve) => setImmediate(resolve));
+  sending.push(presence("five"), desk.says("six"), presence("seven"));
+  await Promise.all(sending);
+  await desk.settle();
+  assert.deepEqual(link.said, ["zero", "one", "two", "three", "four", "five", "six", "seven"]);
+});
+
 test("a domain that fails is tried again after 5 s, then each time twice as long, up to half an hour", async (t) => {
   const desk = await openDesk(t);
   await desk.send(event("1", "news"));

@@ -133,17 +133,4 @@ describe("with addresses that are silent", () => {
     });
     assert(sockets.every((socket) => socket.destroyed));
   });
-
-  test("who asked may give up", async () => {
-    using stage = silence();
-    const { sockets, targets, connect } = stage;
-    const abort = new AbortController();
-    const dialled = dial(targets, { connect, signal: abort.signal });
-    abort.abort(new Error("another way was found"));
-    await assert.rejects(dialled, /another way was found/);
-    assert(sockets.every((socket) => socket.destroyed));
-    const late = dial(targets, { connect, signal: abort.signal });
-    await assert.rejects(late, /another way was found/);
-    assert.equal(sockets.length, 1);
-  });
 });

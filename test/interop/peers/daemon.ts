@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 
@@ -18,52 +18,64 @@ export interface DaemonOptions {
 }
 
 export class Daemon {
-  /** All that it printed. */
+  /** All that it printed, in all its lives. */
   output = "";
-  readonly #child: ChildProcess;
+  readonly #options: DaemonOptions;
+  #child: ChildProcess | undefined;
 
-  private constructor({ folder, command: [program, ...args], env }: DaemonOptions) {
-    // Nothing of this machine's settings but where programs are.
-    const { PATH = "" } = process.env;
-    this.#child = spawn(program, args, { cwd: folder, env: { PATH, HOME: folder, ...env } });
+  private constructor(options: DaemonOptions) {
+    this.#options = options;
   }
 
   static async start(t: TestContext, options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
-    t.after(() => daemon.#stop());
-    const child = daemon.#child;
+    // Its folder goes with it, so there is nothing for it to put in order.
+    t.after(() => daemon.stops("SIGKILL"));
+    await daemon.starts();
+    return daemon;
+  }
+
+  /** Starts it on what is in its folder, and waits until it can be reached. */
+  async starts(): Promise<void> {
+    const { folder, command, env, ready } = this.#options;
+    const [program, ...args] = command;
+    const before = this.output.length;
+    // Nothing of this machine's settings but where programs are.
+    const { PATH = "" } = process.env;
+    const child = spawn(program, args, { cwd: folder, env: { PATH, HOME: folder, ...env } });
+    this.#child = child;
     await new Promise<void>((resolve, reject) => {
       const fail = (why: string): void => {
         clearTimeout(timer);
-        reject(new Error(`${options.command[0]} ${why}:\n${daemon.output}`));
+        reject(new Error(`${program} ${why}:\n${this.output}`));
       };
       const timer = setTimeout(() => fail("did not start in time"), deadline);
       const read = (chunk: Buffer): void => {
-        daemon.output += chunk.toString();
-        if (!options.ready.test(daemon.output)) return;
+        this.output += chunk.toString();
+        if (!ready.test(this.output.slice(before))) return;
         clearTimeout(timer);
         resolve();
       };
-      child.stdout?.on("data", read);
-      child.stderr?.on("data", read);
+      child.stdout.on("data", read);
+      child.stderr.on("data", read);
       child.once("error", (error) => fail(String(error)));
       child.once("exit", (code) => fail(`ended with ${code}`));
     });
-    return daemon;
+  }
+
+  /** Ends it, if it runs, and waits until it has. */
+  async stops(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill(signal);
+    await gone;
   }
 
   /** How often it printed something. */
   count(what: RegExp): number {
     return [...this.output.matchAll(what)].length;
-  }
-
-  /** Its folder goes with it, so there is nothing for it to put in order. */
-  async #stop(): Promise<void> {
-    const child = this.#child;
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, "exit");
-    child.kill("SIGKILL");
-    await gone;
   }
 }
 
@@ -84,11 +96,31 @@ export async function fillIn(
   return file;
 }
 
-/** Ports that were free a moment ago on an address; different ones. */
-export async function freePorts(host: string, count: number): Promise<number[]> {
-  const probes = Array.from({ length: count }, () => createServer().listen(0, host));
-  await Promise.all(probes.map((probe) => once(probe, "listening")));
-  const ports = probes.map((probe) => (probe.address() as AddressInfo).port);
-  await Promise.all(probes.map((probe) => once(probe.close(), "close")));
-  return ports;
+/** Below those from which systems take ports of their own accord, so that nothing takes them between here and the start. */
+const firstPort = 10_000;
+const lastPort = 32_000;
+/** Test files run side by side; each begins elsewhere. */
+let nextPort = firstPort + ((process.pid * 32) % (lastPort - firstPort));
+
+/** Ports that are free on an address, different ones, and behind them one that is told. */
+export async function freePorts(host: string, count: number, told?: number): Promise<number[]> {
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = nextPort;
+    nextPort = port < lastPort ? port + 1 : firstPort;
+    if (await isFree(host, port)) ports.push(port);
+  }
+  return told === undefined ? ports : [...ports, told];
+}
+
+/** Whether a port can be listened on. */
+export async function isFree(host: string, port: number): Promise<boolean> {
+  const probe = createServer();
+  try {
+    await once(probe.listen(port, host), "listening");
+  } catch {
+    return false;
+  }
+  await once(probe.close(), "close");
+  return true;
 }

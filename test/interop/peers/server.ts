@@ -17,6 +17,8 @@ export interface Place {
   readonly domain: string;
   /** The loopback address it listens on. */
   readonly host: string;
+  /** Where it waits for other servers that use STARTTLS; any free port where it is left out. */
+  readonly port?: number;
   /** `address:port` of the DNS server. */
   readonly dns: string;
   readonly mode: Mode;
@@ -25,6 +27,8 @@ export interface Place {
   readonly ca: string;
   /** Who has an account, all with the same password. */
   readonly people: readonly string[];
+  /** As it comes from Debian, also where tests would rather have it otherwise. */
+  readonly stock?: boolean;
 }
 
 export interface Server {
@@ -37,6 +41,10 @@ export interface Server {
   output(): string;
   /** How many streams with the other server were proven so far, whoever began them. */
   streams(): number;
+  /** Ends it and waits until it has ended; it keeps what it has, and where it can be reached. */
+  stops(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again. */
+  starts(): Promise<void>;
 }
 
 export type StartServer = (t: TestContext, place: Place) => Promise<Server>;
