@@ -50,7 +50,7 @@ function parse(argv: readonly string[]): { words: string[]; values: Values } {
 
 /** The verb that the words begin with, the longer where two fit, with its arguments. */
 function commandOf(words: readonly string[], values: Values): Command {
-  const verb = [2, 1]
+  const verb = [3, 2, 1]
     .map((count) => words.slice(0, count).join(" "))
     .find((name) => Object.hasOwn(verbs, name));
   if (verb === undefined) {

@@ -161,6 +161,20 @@ const settings = z.strictObject({
       .default("admins")
       .describe("Who may invite others to make an account; `false`: nobody. Contacts may be invited by all"),
   }),
+  clients: group({
+    token_days: count
+      .default(30)
+      .describe(
+        "Days after which a client that was not here has to log in with the password again (XEP-0484)",
+      ),
+    keep_days: z
+      .int({ error: "must be a whole number" })
+      .min(0, "must be 0 or more")
+      .default(60)
+      .describe(
+        "Days for which people find a client that was not here in the list of theirs (XEP-0494); 0: what clients and devices are called is not kept at all",
+      ),
+  }),
   contact: group({
     abuse: contact("to report abuse to"),
     admin: contact("of who runs this node"),

@@ -7,13 +7,16 @@ import { loadCertificate, type CertificatePair } from "./certificate.ts";
 import type { Config } from "./config.ts";
 import { listenForCommands } from "./control.ts";
 import { Accounts } from "./domain/accounts.ts";
+import { AppPasswords } from "./domain/app-passwords.ts";
 import { Archive } from "./domain/archive.ts";
 import { ArchivePreferences } from "./domain/archive-preferences.ts";
 import { Avatars } from "./domain/avatars.ts";
 import { Blocking } from "./domain/blocking.ts";
+import { Clients } from "./domain/clients.ts";
 import { Follows } from "./domain/follows.ts";
 import { FullText } from "./domain/full-text.ts";
 import { Invitations } from "./domain/invitations.ts";
+import { Logins } from "./domain/logins.ts";
 import { Posts } from "./domain/posts.ts";
 import { Registration } from "./domain/registration.ts";
 import { Rosters } from "./domain/rosters.ts";
@@ -123,6 +126,7 @@ interface Assembled extends ModuleContext {
   readonly store: SqliteStore;
   readonly federation: Federation;
   readonly hibernation: Hibernation;
+  readonly logins: Logins;
   readonly policy: S2sPolicy;
 }
 
@@ -136,6 +140,12 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
   const sessions = new Sessions();
   const registry = new Registry();
   const accounts = new Accounts({ domain, store, events });
+  const appPasswords = new AppPasswords({ store, events });
+  const logins = new Logins({ domain, store, accounts });
+  const clients = new Clients({
+    ...{ domain, store, settings: config.clients },
+    isProven: (local, since) => accounts.isProven(local, since),
+  });
   const accountExists = (local: string) => accounts.exists(local);
   const secrets = new Map(Object.entries(config.components).map(([name, { secret }]) => [name, secret]));
   const components = new Components(secrets, isFederated(config) ? federation : undefined);
@@ -169,6 +179,7 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
   const waiting = new Waiting({ store, archive, log, hasClients: (account) => sessions.has(account) });
   return {
     components,
+    ...{ appPasswords, clients, logins },
     ...{ archive, archivePreferences, fullText, waiting },
     ...{ config, log, events, store, sessions, router, registry, accounts, rosters, pubsub, posts },
     ...{ invitations, registration },
@@ -234,13 +245,15 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
         directTlsPort: listen.c2s_tls,
         tls,
         requireTls: config.c2s.require_tls,
-        authenticator: node.accounts,
+        authenticator: node.logins,
+        clients: node.clients,
         registrar: node.registration,
         sessions: node.sessions,
         hibernation: node.hibernation,
         router: node.router,
         events: node.events,
         features: node.registry.streamFeatures,
+        bindExtensions: node.registry.bindExtensions,
         log,
       }),
     );

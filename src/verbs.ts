@@ -110,6 +110,31 @@ export const verbs: Readonly<Record<string, Verb>> = {
       return { text: `${jid.bare} is removed`, data: { jid: jid.bare } };
     },
   },
+  "account app-password add": {
+    args: ["address", "name"],
+    about: "make a password for one app",
+    async run({ appPasswords }, [address, name]) {
+      const made = await appPasswords.add(jidOf(address), name!);
+      return { text: made.password, data: made };
+    },
+  },
+  "account app-password list": {
+    args: ["address"],
+    about: "show what the app passwords are for",
+    async run(node, [address]) {
+      const list = await node.appPasswords.list((await authorOf(node, address)).bare);
+      return { text: list.map(({ name }) => name).join("\n"), data: list };
+    },
+  },
+  "account app-password remove": {
+    args: ["address", "name"],
+    about: "take one back",
+    async run(node, [address, name]) {
+      const { bare } = await authorOf(node, address);
+      const removed = await node.appPasswords.remove(bare, name!);
+      return { text: `"${removed.name}" opens nothing any more`, data: removed };
+    },
+  },
   "invite create": {
     args: [],
     options: { username: { type: "string" }, from: { type: "string" }, days: { type: "string" } },

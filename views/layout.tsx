@@ -22,6 +22,7 @@ export const Layout = ({ site, head, children }: LayoutProps) => (
         <meta name="generator" content="Pipit" />
         <link rel="stylesheet" href={site.asset["site.css"]} />
         <link rel="stylesheet" href={site.asset["posts.css"]} />
+        {head.stylesheet && <link rel="stylesheet" href={site.asset[head.stylesheet]} />}
         <link rel="icon" type="image/svg+xml" href={site.asset["bird.svg"]} />
         <link rel="apple-touch-icon" href={site.asset["icon-180.png"]} />
         {head.canonical && <link rel="canonical" href={head.canonical} />}

@@ -4,7 +4,9 @@ export interface Site {
   /** The domain; it is the name of the site as well. */
   readonly name: string;
   /** The files of `static/` by their plain names, at addresses that change with their content. */
-  readonly asset: Readonly<Record<"site.css" | "posts.css" | "bird.svg" | "icon-180.png", string>>;
+  readonly asset: Readonly<
+    Record<"site.css" | "posts.css" | "forms.css" | "bird.svg" | "icon-180.png", string>
+  >;
 }
 
 /** Addresses of the three feeds of one list of posts. */
@@ -19,6 +21,8 @@ export interface Feeds {
 export interface Head {
   readonly title: string;
   readonly description: string;
+  /** What the page needs beside the style of all. */
+  readonly stylesheet?: "forms.css";
   /** Missing on pages that are at no address of their own, such as errors. */
   readonly canonical?: string;
   readonly feeds?: Feeds;
@@ -79,4 +83,39 @@ export interface PostPage {
   readonly posts: readonly PostView[];
   readonly newer: string | undefined;
   readonly older: string | undefined;
+}
+
+/** The form that makes an account. */
+export interface AccountForm {
+  readonly action: string;
+  readonly domain: string;
+  /** What was typed before, or the name that is settled. */
+  readonly username: string;
+  readonly isNamed: boolean;
+  /** Why it was not taken, and which field is to blame, if it is one. */
+  readonly problem: { readonly text: string; readonly field?: "username" | "password" | "again" } | undefined;
+}
+
+/** A chat app; its `href` is on another site. */
+export interface App {
+  readonly name: string;
+  readonly href: string;
+  readonly runsOn: string;
+}
+
+export interface QrCode {
+  /** In modules, without a margin. */
+  readonly size: number;
+  /** The dark ones, as a path of SVG. */
+  readonly path: string;
+}
+
+export interface InvitationView {
+  readonly heading: string;
+  readonly inviter: Person | undefined;
+  /** `xmpp:` address. */
+  readonly uri: string;
+  readonly qr: QrCode;
+  readonly until: Moment;
+  readonly apps: readonly App[];
 }

@@ -2,8 +2,10 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { Events } from "../events.ts";
 import { accountStore, type AccountRow, type CredentialsRow } from "../store/accounts.ts";
+import { appPasswordStore } from "../store/app-passwords.ts";
 import { invitationStore } from "../store/invitations.ts";
 import type { Store } from "../store/store.ts";
+import { tokenStore } from "../store/tokens.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { prepareLocal, type Jid } from "../xmpp/jid.ts";
 import type { Verifier } from "../xmpp/sasl/exchange.ts";
@@ -52,6 +54,8 @@ export class Accounts {
   readonly #store: Store;
   readonly #rows: ReturnType<typeof accountStore>;
   readonly #events: Events<DomainEvents>;
+  /** When passwords were changed, in the time of `performance.now`. */
+  readonly #changed = new Map<string, number>();
   #unknownKey: Promise<string> | undefined;
 
   constructor({ domain, store, events }: AccountsOptions) {
@@ -96,10 +100,19 @@ export class Accounts {
     });
     this.#events.emit("account.password", { account: jid.bare, by });
   }
+      // What was got for the old one is worth nothing either.
+      await tokenStore(tx).forgetPassword(jid.bare);
+      await appPasswordStore(tx).clear(jid.bare);
+      this.#changed.set(local, performance.now());
 
   /** Lets nobody log in to an account, or its owner again; everything of it stays. `item-not-found` without one. */
   async setDisabled(jid: Jid, disabled: boolean): Promise<void> {
     const local = this.#localOf(jid);
+  /** Whether who had the password at a time (`performance.now`) has it yet. */
+  isProven(local: string, since: number): boolean {
+    return (this.#changed.get(local) ?? 0) <= since;
+  }
+
     const changed = await this.#store.transaction(async (tx) => {
       const rows = accountStore(tx);
       const before = await mustExist(rows, jid);

@@ -9,6 +9,8 @@ export interface DomainEvents {
   "account.removed": { account: string };
   /** `by` is the full address of the client that asked for it, where one of the account's own did. */
   "account.password": { account: string; by: string | undefined };
+  /** An app password is taken back. */
+  "app-password.removed": { account: string; id: string };
   /** Nobody can log in to it until it is enabled again. */
   "account.disabled": { account: string };
   /** A roster item is as told now; `subscription: "remove"` where it is gone; `previous` what it was before, if it was. */

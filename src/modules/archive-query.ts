@@ -33,8 +33,8 @@ export default defineModule({
       return finOf(answer);
     }
 
-    async function metadata({ from }: IqRequest): Promise<Element> {
-      const ends = await archive.ends(from.bare);
+    async function metadataOf(account: string): Promise<Element> {
+      const ends = await archive.ends(account);
       const end = (name: string, { id, at }: MessageRow): Element =>
         xml(name, { id, timestamp: formatDateTime(at) });
       const element = xml("metadata", { xmlns: NS.archive });
@@ -46,12 +46,19 @@ export default defineModule({
       iq: [
         set(NS.archive, "query", "self", query),
         get(NS.archive, "query", "self", () => xml("query", { xmlns: NS.archive }, queryForm())),
-        get(NS.archive, "metadata", "self", metadata),
+        get(NS.archive, "metadata", "self", ({ from }) => metadataOf(from.bare)),
         ...[get(NS.archive, "query", "account", refuse), set(NS.archive, "query", "account", refuse)].map(
           (route) => ({ ...route, anyName: true as const }),
         ),
         { ...get(NS.archive, "metadata", "account", refuse), anyName: true },
       ],
+      bindExtension: {
+        // XEP-0386 §3.2: what is not told of here comes by itself; what waited is read, and not sent.
+        bound(session) {
+          session.readTo = archive.frontier;
+          return metadataOf(session.account);
+        },
+      },
     };
   },
 });

@@ -52,6 +52,12 @@ export default defineModule({
         set(NS.carbons, "disable", "account", refuse),
       ],
       message: { copy: copyToOthers },
+      bindExtension: {
+        feature: NS.carbons,
+        bound(session, request) {
+          if (child(request, "enable", NS.carbons)) session.carbons = true;
+        },
+      },
     };
   },
 });

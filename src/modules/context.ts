@@ -1,9 +1,11 @@
 /** What a module is given, and `defineModule`. */
 import type { Accounts } from "../domain/accounts.ts";
+import type { AppPasswords } from "../domain/app-passwords.ts";
 import type { Archive } from "../domain/archive.ts";
 import type { ArchivePreferences } from "../domain/archive-preferences.ts";
 import type { Avatars } from "../domain/avatars.ts";
 import type { Blocking } from "../domain/blocking.ts";
+import type { Clients } from "../domain/clients.ts";
 import type { DomainEvents } from "../domain/events.ts";
 import type { Follows } from "../domain/follows.ts";
 import type { FullText } from "../domain/full-text.ts";
@@ -47,6 +49,8 @@ export interface ModuleContext {
   readonly components: Components;
   readonly registry: Registry;
   readonly accounts: Accounts;
+  readonly appPasswords: AppPasswords;
+  readonly clients: Clients;
   readonly invitations: Invitations;
   readonly registration: Registration;
   readonly rosters: Rosters;

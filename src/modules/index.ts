@@ -1,6 +1,7 @@
 /** The modules of Pipit, in the order in which their stage handlers run. */
 import accountSessions from "./account-sessions.ts";
 import avatars from "./avatars.ts";
+import appPasswords from "./app-passwords.ts";
 import archivePreferences from "./archive-preferences.ts";
 import archiveQuery from "./archive-query.ts";
 import archiveRetention from "./archive-retention.ts";
@@ -10,6 +11,7 @@ import bookmarks from "./bookmarks.ts";
 import administration from "./administration.ts";
 import caps from "./caps.ts";
 import carbons from "./carbons.ts";
+import clients from "./clients.ts";
 import commands from "./commands.ts";
 import components from "./components.ts";
 import contactInfo from "./contact-info.ts";
@@ -52,6 +54,8 @@ export const modules: readonly PipitModule[] = [
   displayedSync,
   moved,
   accountSessions,
+  clients,
+  appPasswords,
   contactInfo,
   registration,
   roster,

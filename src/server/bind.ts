@@ -5,7 +5,7 @@ import { prepareResource, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { errorReply, resultReply, toStanzaError } from "../xmpp/stanza.ts";
 import { attr, child, childText, xml, type Element } from "../xmpp/xml.ts";
-import { boundFeatures } from "./features.ts";
+import { bindFeatures, sessionFeatures } from "./features.ts";
 import type { NegotiatedStream, StreamFeature } from "./stream-feature.ts";
 
 /** §7.6.1: the server's resource is not to be guessed by strangers. */
@@ -15,7 +15,10 @@ const resourceBytes = 9;
 export const binding = (stream: NegotiatedStream, account: Jid): StreamFeature => ({
   xmlns: NS.bind,
 
-  advertise: () => [...boundFeatures(), ...stream.context.features.map((feature) => feature())],
+  advertise: () => {
+    const { features } = stream.context;
+    return [...bindFeatures(), ...sessionFeatures(), ...features.map((feature) => feature())];
+  },
 
   async receive(stanza) {
     const request = requestOf(stanza, "bind", NS.bind);
@@ -23,7 +26,7 @@ export const binding = (stream: NegotiatedStream, account: Jid): StreamFeature =
     if (!request) throw new StreamError("not-authorized", "Bind a resource first");
     try {
       const jid = account.withResource(resourceOf(request));
-      await stream.bind(jid, (session) => session.send(resultReply(stanza, bindResult(jid.full))));
+      await stream.bind(jid, () => stream.transport.send(resultReply(stanza, bindResult(jid.full))));
     } catch (error) {
       if (error instanceof StreamError) throw error;
       stream.transport.send(errorReply(stanza, toStanzaError(error)));

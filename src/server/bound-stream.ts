@@ -9,6 +9,7 @@ import { errorReply, isStanza, resultReply } from "../xmpp/stanza.ts";
 import { attr, child, namespaceOf, xml, type Element } from "../xmpp/xml.ts";
 import { requestOf } from "./bind.ts";
 import { clientState } from "./csi.ts";
+import { sessionFeatures } from "./features.ts";
 import { Underway } from "./message-flow.ts";
 import type { Session } from "./session.ts";
 import type { BoundFeature, NegotiatedStream } from "./stream-feature.ts";
@@ -42,6 +43,13 @@ export class BoundStream {
   /** Resolves once nothing is under way; `undefined` where nothing is. */
   get idle(): Promise<void> | undefined {
     return this.#underway > 0 ? this.#last : undefined;
+  }
+
+  /** What can be negotiated yet. */
+  advertise(): Element[] {
+    const ofModules = this.#stream.context.features.map((feature) => feature());
+    const own = features.flatMap((feature) => feature.advertise(this.session));
+    return [...sessionFeatures(), ...ofModules, ...own];
   }
 
   received(element: Element): Done {

@@ -4,6 +4,8 @@ import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { limitsBeforeAuthentication } from "../xmpp/parser.ts";
 import type { Element } from "../xmpp/xml.ts";
+import type { BindExtension } from "./bind2.ts";
+import type { ClientRegistry } from "./client-registry.ts";
 import { ClientStream, defaultTiming, type ClientContext, type Timing } from "./client-stream.ts";
 import { tcpFraming, type Carry, type Framing } from "./client-transport.ts";
 import type { ServerEvents } from "./events.ts";
@@ -31,6 +33,7 @@ export interface C2sOptions {
   readonly tls: ServerTls;
   readonly requireTls: boolean;
   readonly authenticator: Authenticator;
+  readonly clients?: ClientRegistry;
   readonly registrar?: Registrar;
   readonly sessions: Sessions;
   readonly hibernation: Hibernation;
@@ -39,6 +42,7 @@ export interface C2sOptions {
   readonly log: Logger;
   /** What stands in the features of an authenticated stream beside the server's own. */
   readonly features?: readonly (() => Element)[];
+  readonly bindExtensions?: readonly BindExtension[];
   readonly timing?: Partial<Timing>;
 }
 
@@ -61,6 +65,7 @@ export async function listenC2s(options: C2sOptions): Promise<C2s> {
   const context: ClientContext = {
     ...options,
     features: options.features ?? [],
+    bindExtensions: options.bindExtensions ?? [],
     timing,
     throttle: new LoginThrottle(),
     unbound: new UnboundConnections(),

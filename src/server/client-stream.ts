@@ -5,7 +5,7 @@
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
 import { StanzaError, StreamError } from "../xmpp/errors.ts";
-import type { Jid } from "../xmpp/jid.ts";
+import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { limitsBeforeAuthentication, type StreamHeader } from "../xmpp/parser.ts";
 import { isStanza } from "../xmpp/stanza.ts";
@@ -13,7 +13,10 @@ import { children, namespaceOf, serialize, type Element } from "../xmpp/xml.ts";
 import { authentication } from "./authentication.ts";
 import { binding } from "./bind.ts";
 import { BoundStream } from "./bound-stream.ts";
+import type { BindExtension } from "./bind2.ts";
+import type { ClientRegistry } from "./client-registry.ts";
 import type { Carry, ClientTransport, Framing } from "./client-transport.ts";
+import { Cork } from "./cork.ts";
 import { clientStateFeature } from "./csi.ts";
 import type { ServerEvents } from "./events.ts";
 import { streamFeatures } from "./features.ts";
@@ -62,6 +65,8 @@ export interface ClientContext {
   readonly tls: ServerTls;
   readonly requireTls: boolean;
   readonly authenticator: Authenticator;
+  /** Without it clients get no tokens, and no resource twice. */
+  readonly clients?: ClientRegistry | undefined;
   /** Without it nobody can make an account. */
   readonly registrar?: Registrar | undefined;
   readonly sessions: Sessions;
@@ -70,6 +75,8 @@ export interface ClientContext {
   readonly events: Events<ServerEvents>;
   readonly log: Logger;
   readonly features: readonly (() => Element)[];
+  /** What modules do while a resource is bound (XEP-0386). */
+  readonly bindExtensions: readonly BindExtension[];
   readonly throttle: LoginThrottle;
   readonly unbound: UnboundConnections;
   readonly timing: Timing;
@@ -82,7 +89,7 @@ type Phase =
   | { readonly name: "negotiating"; readonly features: readonly StreamFeature[] }
   | {
       readonly name: "authenticated";
-      readonly mechanism: string;
+      readonly who: Authenticated;
       readonly features: readonly StreamFeature[];
     }
   | BoundStream;
@@ -98,6 +105,7 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
   #phase: Phase;
   /** `xml:lang` of the client's header. */
   #language: string | undefined;
+  #from: Jid | undefined;
 
   constructor(context: ClientContext, carry: Carry, framing: Framing, address: string) {
     this.context = context;
@@ -107,12 +115,16 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     this.transport = carry(this);
     this.#phase = {
       name: "negotiating",
-      features: [startTls(this), authentication(this), ...registration(this)],
+      features: [startTls(this), ...authentication(this), ...registration(this)],
     };
   }
 
   get isEncrypted(): boolean {
     return this.#framing.isEncrypted || this.transport.channel !== undefined;
+  }
+
+  get from(): Jid | undefined {
+    return this.#from;
   }
 
   /** For reasons of the server's own: the session may be resumed. */
@@ -136,18 +148,29 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     return this.#framing.header(this.context.domain);
   }
 
-  opened(header: StreamHeader): void {
+  opened(header: StreamHeader): Done {
     const { domain } = this.context;
     this.transport.open(this.#framing.header(domain, header.attrs["from"]));
     this.#framing.check(header, domain);
     this.#language = languageOf(header);
-    this.announce();
+    this.#from = this.#claimed(header);
+    return this.announce();
   }
 
-  announce(): void {
+  /** XEP-0388 §2.1: nobody of another domain is here; §2.3: who it is of ours comes in handy. */
+  #claimed({ attrs }: StreamHeader): Jid | undefined {
+    const from = parseJid(attrs["from"] ?? "");
+    if (from && from.domain !== this.context.domain) throw new StreamError("invalid-from");
+    return from?.local ? from.toBare() : undefined;
+  }
+
+  announce(): Done {
     const phase = this.#phase;
-    const features = phase.name === "bound" ? [] : phase.features;
-    this.transport.send(streamFeatures(features.flatMap((feature) => feature.advertise())));
+    if (phase.name === "bound") return this.transport.send(streamFeatures(phase.advertise()));
+    const offers = phase.features.map((feature) => feature.advertise());
+    const say = (features: (readonly Element[])[]): void =>
+      this.transport.send(streamFeatures(features.flat()));
+    return areThere(offers) ? say(offers) : Promise.all(offers).then(say);
   }
 
   received(element: Element): Done {
@@ -157,7 +180,8 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     const [payload] = isStanza(element) ? children(element) : [element];
     const xmlns = payload && namespaceOf(payload);
     const feature = phase.features.find((one) => one.xmlns === xmlns);
-    if (feature) return feature.receive(element);
+    const busy = phase.features.find(({ isBusy }) => isBusy);
+    if (feature && feature === (busy ?? feature)) return feature.receive(element);
     // §7.1: nothing else is for a stream without a resource.
     throw new StreamError(isStanza(element) ? "not-authorized" : "unsupported-stanza-type");
   }
@@ -205,30 +229,37 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     this.transport.secure((socket) => tls.wrap(socket, alpn), limitsBeforeAuthentication, lastWord);
   }
 
-  authenticated({ account, mechanism }: Authenticated): void {
-    const features = [binding(this, account), resumption(this, account), clientStateFeature()];
-    this.#phase = { name: "authenticated", mechanism, features };
+  authenticated(who: Authenticated): void {
+    const features = [binding(this, who.account), resumption(this, who), clientStateFeature()];
+    this.#phase = { name: "authenticated", who, features };
   }
 
-  async bind(jid: Jid, reply: (session: Session) => void): Promise<void> {
-    const { sessions, hibernation, events, unbound, log } = this.context;
-    if (!(await this.#stillKnown(jid))) throw new StreamError("not-authorized");
-    if (!this.transport.isOpen || this.#phase.name !== "authenticated") return;
+  async bind(jid: Jid, reply: (session: Session) => Done): Promise<void> {
+    const { sessions, hibernation, events, unbound, log, authenticator } = this.context;
+    if (this.#phase.name !== "authenticated") return;
+    const { mechanism, credential, since, client } = this.#phase.who;
+    // From `Sessions` on, whoever removes the account or changes its password finds the session.
+    if (!(await authenticator.admits(jid.local, since))) throw new StreamError("not-authorized");
+    if (!this.transport.isOpen) return;
     const namesake = sessions.get(jid);
     const isFull = !namesake && [...sessions.of(jid.bare)].length >= maxResources;
     if (isFull && !hibernation.evict(jid.bare))
       throw new StanzaError("resource-constraint", { text: "Too many clients are connected" });
     // §7.7.2.2: the newer one wins; the older may be a dead connection of the same device.
     namesake?.close(new StreamError("conflict"));
-    const { mechanism } = this.#phase;
-    const session = new Session(jid, this.transport, this.address, sessions.taken);
+    const cork = new Cork(this.transport);
+    const session = new Session(jid, cork, this.address, sessions.taken);
+    session.client = client;
+    if (typeof credential === "object") session.appPassword = credential.appPassword;
     this.#phase = new BoundStream(this, session, this.#language);
     unbound.leave(this.address);
     sessions.add(session);
-    reply(session);
+    const replied = reply(session);
     const tls = this.transport.channel?.socket.getProtocol() ?? "none";
     log.info({ jid: jid.full, address: this.address, via: this.#framing.name, mechanism, tls }, "logged in");
     events.emit("session.bound", { session });
+    await replied;
+    cork.draw(session);
   }
 
   resume(session: Session): void {
@@ -240,9 +271,9 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     unbound.leave(this.address);
     log.info({ jid: session.jid.full, address: this.address, via: this.#framing.name }, "resumed");
   }
-
-  /** Whether the account was not removed since it authenticated; from `Sessions` on, whoever removes it finds it. */
-  #stillKnown({ local }: Jid): Promise<boolean> {
-    return this.context.authenticator.admits(local);
-  }
 }
+
+/** Most are, and a stream that has to wait is slower. */
+const areThere = (
+  offers: readonly ReturnType<StreamFeature["advertise"]>[],
+): offers is (readonly Element[])[] => !offers.some((offer) => offer instanceof Promise);

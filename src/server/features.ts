@@ -17,10 +17,14 @@ export function saslFeatures(mechanisms: readonly string[], bindings: ChannelBin
   ];
 }
 
-/** §7.4, the session of RFC 3921 for those who still ask for one, and RFC 6121 §2.6.1 and §3.4. */
-export const boundFeatures = (): Element[] => [
+/** §7.4, and the session of RFC 3921 for those who still ask for one. */
+export const bindFeatures = (): Element[] => [
   xml("bind", { xmlns: NS.bind }),
   xml("session", { xmlns: NS.session }, xml("optional", {})),
+];
+
+/** RFC 6121 §2.6.1 and §3.4. */
+export const sessionFeatures = (): Element[] => [
   xml("ver", { xmlns: NS.rosterVersioning }),
   xml("sub", { xmlns: NS.preApproval }),
 ];

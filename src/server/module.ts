@@ -5,6 +5,7 @@
 import type { Jid } from "../xmpp/jid.ts";
 import type { Handling } from "../xmpp/message-kind.ts";
 import { serialize, type Element } from "../xmpp/xml.ts";
+import type { BindExtension } from "./bind2.ts";
 import type { Command } from "./command.ts";
 import type { Session } from "./session.ts";
 
@@ -152,6 +153,8 @@ export interface Registrations<Events extends object> {
   readonly commands?: readonly Command[];
   /** What stands in the stream features once a client is authenticated; built for each stream. */
   readonly streamFeature?: () => Element;
+  /** XEP-0386: what is done while a client's resource is bound. */
+  readonly bindExtension?: BindExtension;
   /** The node stops: what runs by itself, such as a timer, ends. */
   readonly close?: () => void;
   /** Told after the fact; cannot veto. */

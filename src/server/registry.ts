@@ -1,6 +1,7 @@
 /** What the modules registered, merged: one place where a clash shows at start and where disco reads what there is. */
 import type { Events } from "../events.ts";
 import type { Element } from "../xmpp/xml.ts";
+import type { BindExtension } from "./bind2.ts";
 import type { Command } from "./command.ts";
 import {
   stages,
@@ -24,8 +25,8 @@ export class Registry {
   readonly message: StageTable = emptyTable();
   readonly presence: StageTable = emptyTable();
   readonly iqFilters: NonNullable<Registrations<object>["iqFilter"]>[] = [];
-  readonly undelivered: StageHandler[] = [];
   readonly iqGates: StageHandler[] = [];
+  readonly undelivered: StageHandler[] = [];
   readonly services = new Map<string, Service>();
   /** The domains of those services. */
   readonly hosts = new Set<string>();
@@ -47,6 +48,7 @@ export class Registry {
   readonly commands = new Map<string, Command>();
   /** The stream features of modules (RFC 6120 §4.3.2), for a client that is authenticated. */
   readonly streamFeatures: (() => Element)[] = [];
+  readonly bindExtensions: BindExtension[] = [];
   readonly #closers: (() => void)[] = [];
   readonly #routes = new Map<string, { route: IqRoute; module: string }>();
 
@@ -61,14 +63,14 @@ export class Registry {
     this.#addStages(this.message, registrations.message);
     this.#addStages(this.presence, registrations.presence);
     if (registrations.iqFilter) this.iqFilters.push(registrations.iqFilter);
+    if (registrations.iqGate) this.iqGates.push(registrations.iqGate);
     if (registrations.undelivered) this.undelivered.push(registrations.undelivered);
     for (const service of registrations.services ?? []) {
       if (this.services.has(service.address)) throw new Error(`Two modules serve ${service.address}`);
       this.services.set(service.address, service);
       this.hosts.add(service.address.slice(service.address.indexOf("@") + 1));
     }
-    const { disco, streamFeature } = registrations;
-    if (registrations.iqGate) this.iqGates.push(registrations.iqGate);
+    const { disco, streamFeature, bindExtension } = registrations;
     this.disco.forms.push(...(disco?.forms ?? []));
     if (disco?.server) this.disco.server.push(disco.server);
     if (disco?.account) this.disco.account.push(disco.account);
@@ -77,6 +79,7 @@ export class Registry {
       this.commands.set(command.node, command);
     }
     if (streamFeature) this.streamFeatures.push(streamFeature);
+    if (bindExtension) this.bindExtensions.push(bindExtension);
     if (registrations.close) this.#closers.push(registrations.close);
     for (const name in registrations.events) {
       const listener = registrations.events[name];

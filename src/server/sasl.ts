@@ -2,12 +2,13 @@
 import type { Logger } from "../log.ts";
 import { SaslError } from "../xmpp/errors.ts";
 import { parseJid, type Jid } from "../xmpp/jid.ts";
-import { NS } from "../xmpp/ns.ts";
 import { decodeBase64 } from "../xmpp/sasl/base64.ts";
 import type { Exchange, Lookup, Step } from "../xmpp/sasl/exchange.ts";
+import { HtExchange, tokenMechanisms, type Redeem } from "../xmpp/sasl/ht-exchange.ts";
 import { beginExchange, offeredMechanisms, type MechanismContext } from "../xmpp/sasl/mechanisms.ts";
 import type { ChannelBindings } from "../xmpp/sasl/scram-exchange.ts";
-import { attr, text, xml, type Element } from "../xmpp/xml.ts";
+import type { ScramCredentials, ScramHash } from "../xmpp/sasl/scram.ts";
+import type { Authenticated } from "./stream-feature.ts";
 import type { LoginThrottle } from "./throttle.ts";
 
 /** §6.4.5: at least two tries with a name, and no more than five. */
@@ -22,8 +23,15 @@ const maxRefusals = 12;
 export interface Authenticator {
   /** SCRAM credentials of a name; an unknown name gets stable made-up ones, `known: false`. */
   credentials: Lookup;
-  /** Whether there is such an account, and it may be used. */
-  admits(local: string): Promise<boolean>;
+  /**
+   * Whether there is such an account, and it may be used by who has proven to be its owner at `since`, in the time of
+   * `performance.now`: a password that was changed since then has proven nothing.
+   */
+  admits(local: string, since: number): Promise<boolean>;
+  /** The hashes that an account has verifiers of; `undefined` where it is all, or there is no such account. */
+  hashes?(local: string): Promise<readonly ScramHash[] | undefined>;
+  /** Adds a verifier to those of who has proven to be the owner, where there is none of its hash yet. */
+  upgrade?(local: string, hash: ScramHash, verifier: ScramCredentials, since: number): Promise<void>;
 }
 
 export interface SaslOptions {
@@ -36,34 +44,52 @@ export interface SaslOptions {
   readonly allowed: boolean;
   readonly encrypted: boolean;
   readonly bindings: ChannelBindings;
+  /** What the account has verifiers of that the client has said it comes for; `undefined`: of all. */
+  readonly hashes?: readonly ScramHash[] | undefined;
 }
 
-/** What to answer; with it, who is authenticated (a bare JID) and how, or that the stream has had its tries. */
-export interface SaslAnswer {
-  readonly element: Element;
-  readonly authenticated?: { readonly account: Jid; readonly mechanism: string };
-  readonly exhausted?: true;
+/** What a client begins with. */
+export interface Attempt {
+  readonly mechanism: string;
+  /** In base64; `undefined` where there is none. */
+  readonly initial: string | undefined;
+  /** The client has said whose account it is (XEP-0388 §2.3), and cannot prove to be somebody else. */
+  readonly from?: Jid | undefined;
+  /** It has a token, and no password; the mechanism is one of those then. */
+  readonly redeem?: Redeem | undefined;
 }
+
+/** What there is to say; how, each of both profiles of SASL knows for itself. */
+export type SaslAnswer =
+  | { readonly kind: "challenge"; readonly data: Buffer }
+  | { readonly kind: "success"; readonly who: Authenticated; readonly data: Buffer | undefined }
+  /** `isExhausted`: the stream has had its tries. */
+  | { readonly kind: "failure"; readonly error: SaslError; readonly isExhausted: boolean };
 
 export class SaslNegotiation {
   readonly #options: SaslOptions;
   readonly #context: MechanismContext;
   #mechanism = "";
   #exchange: Exchange | undefined;
+  #from: Jid | undefined;
   /** Whose credentials the exchange has asked for. */
   #claimed: string | undefined;
+  /** When it did. */
+  #since = 0;
   #failures = 0;
   #refusals = 0;
 
   constructor(options: SaslOptions) {
     this.#options = options;
-    const { authenticator, encrypted, bindings } = options;
+    const { authenticator, encrypted, bindings, hashes } = options;
     const lookup: Lookup = (local, hash, orOther) => {
+      if (this.#from && this.#from.local !== local) throw new SaslError("invalid-authzid");
       this.#claimed = local;
+      this.#since = performance.now();
       this.#checkThrottle();
       return authenticator.credentials(local, hash, orOther);
     };
-    this.#context = { encrypted, bindings, lookup };
+    this.#context = { encrypted, bindings, lookup, hashes };
   }
 
   /** What is offered. */
@@ -71,79 +97,89 @@ export class SaslNegotiation {
     return this.#options.allowed ? offeredMechanisms(this.#context) : [];
   }
 
+  /** Those that take tokens. */
+  get tokenMechanisms(): string[] {
+    return this.#options.encrypted ? tokenMechanisms(this.bindings) : [];
+  }
+
   get bindings(): ChannelBindings {
     return this.#options.bindings;
   }
 
-  /** Answers `<auth/>`, `<response/>` and `<abort/>`. */
-  async receive(element: Element): Promise<SaslAnswer> {
+  begin(attempt: Attempt): Promise<SaslAnswer> {
+    return this.#answer(() => this.#begin(attempt));
+  }
+
+  /** The client's answer to a challenge, in base64. */
+  respond(data: string): Promise<SaslAnswer> {
+    return this.#answer(() => {
+      if (!this.#exchange) throw new SaslError("malformed-request");
+      this.#checkThrottle();
+      return this.#exchange.respond(decodeBase64(data));
+    });
+  }
+
+  /** For what is wrong beside the exchange, which is over then. */
+  refuse(error: SaslError): Promise<SaslAnswer> {
+    return this.#answer(() => {
+      throw error;
+    });
+  }
+
+  async #answer(step: () => Promise<Step> | Step): Promise<SaslAnswer> {
     try {
-      return this.#answer(await this.#step(element));
+      return this.#outcome(await step());
     } catch (error) {
-      if (error instanceof SaslError) return this.#refuse(error);
+      if (error instanceof SaslError) return this.#fail(error);
       this.#options.log.error({ err: error }, "a login could not be checked");
-      return this.#refuse(new SaslError("temporary-auth-failure"));
+      return this.#fail(new SaslError("temporary-auth-failure"));
     }
   }
 
-  async #step(element: Element): Promise<Step> {
-    if (element.name === "auth") return this.#begin(element);
-    const exchange = this.#exchange;
-    if (element.name === "abort") throw new SaslError("aborted");
-    if (element.name !== "response" || !exchange) throw new SaslError("malformed-request");
-    this.#checkThrottle();
-    return exchange.respond(decode(text(element)));
-  }
-
-  #begin(element: Element): Promise<Step> | Step {
-    const { allowed, encrypted } = this.#options;
+  #begin({ mechanism, initial, from, redeem }: Attempt): Promise<Step> | Step {
+    const { allowed, encrypted, bindings } = this.#options;
     if (!allowed) throw new SaslError("encryption-required");
     if (this.#exchange) throw new SaslError("malformed-request");
-    const mechanism = attr(element, "mechanism") ?? "";
     if (mechanism === "PLAIN" && !encrypted) throw new SaslError("encryption-required");
-    const exchange = beginExchange(mechanism, this.#context);
+    const exchange = redeem
+      ? HtExchange.begin(mechanism, bindings, this.#context.lookup, redeem)
+      : beginExchange(mechanism, this.#context);
     if (!exchange) throw new SaslError("invalid-mechanism");
     this.#exchange = exchange;
     this.#mechanism = mechanism;
-    const initial = text(element);
-    // §6.4.2: no initial response; every mechanism here lets the client speak first, so it is asked to.
-    return initial === "" ? { challenge: Buffer.alloc(0) } : exchange.respond(decode(initial));
+    this.#from = from;
+    // §6.4.2: every mechanism here lets the client speak first, so it is asked to where it did not.
+    return initial === undefined ? { challenge: Buffer.alloc(0) } : exchange.respond(decodeBase64(initial));
   }
 
-  #answer(step: Step): SaslAnswer {
-    if ("challenge" in step) {
-      return { element: xml("challenge", { xmlns: NS.sasl }, step.challenge.toString("base64")) };
-    }
+  #outcome(step: Step): SaslAnswer {
+    if ("challenge" in step) return { kind: "challenge", data: step.challenge };
     const { domain, throttle, address } = this.#options;
-    const account = parseJid(`${step.local}@${domain}`);
+    const { local, authzid, credential, final } = step;
+    const account = parseJid(`${local}@${domain}`);
     if (!account) throw new SaslError("not-authorized");
     // §6.3.8: somebody else's name is for nobody but themselves.
-    if (step.authzid !== undefined && parseJid(step.authzid)?.full !== account.full)
+    if (authzid !== undefined && parseJid(authzid)?.full !== account.full)
       throw new SaslError("invalid-authzid");
-    throttle.succeeded(address, step.local);
-    const data = step.final ? [step.final.toString("base64")] : [];
-    const element = xml("success", { xmlns: NS.sasl }, ...data);
-    return { element, authenticated: { account, mechanism: this.#mechanism } };
+    throttle.succeeded(address, local);
+    const who = { account, mechanism: this.#mechanism, credential, since: this.#since };
+    return { kind: "success", who, data: final };
   }
 
-  #refuse(error: SaslError): SaslAnswer {
+  #fail(error: SaslError): SaslAnswer {
     const { throttle, log, address } = this.#options;
     const local = this.#claimed;
     if (local !== undefined && error.condition === "not-authorized") throttle.failed(address, local);
     log.info({ address, local, mechanism: this.#mechanism, condition: error.condition }, "login refused");
     if (local !== undefined) this.#failures += 1;
     this.#refusals += 1;
-    this.#exchange = this.#claimed = undefined;
+    this.#exchange = this.#claimed = this.#from = undefined;
     this.#mechanism = "";
-    const element = error.toElement();
-    const exhausted = this.#failures >= maxTries || this.#refusals >= maxRefusals;
-    return exhausted ? { element, exhausted } : { element };
+    const isExhausted = this.#failures >= maxTries || this.#refusals >= maxRefusals;
+    return { kind: "failure", error, isExhausted };
   }
 
   #checkThrottle(): void {
     if (this.#claimed !== undefined) this.#options.throttle.check(this.#options.address, this.#claimed);
   }
 }
-
-/** §6.4.2, §6.4.3: a single equals sign stands for data of no length. */
-const decode = (data: string): Buffer => (data === "=" ? Buffer.alloc(0) : decodeBase64(data));

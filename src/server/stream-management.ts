@@ -1,13 +1,12 @@
 /** XEP-0198: Stream Management: how a client enables it, acknowledges, and resumes a session. */
 import { randomBytes } from "node:crypto";
 import { StreamError, type StanzaCondition } from "../xmpp/errors.ts";
-import type { Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { attr, xml, type Element } from "../xmpp/xml.ts";
 import type { Hibernation } from "./hibernation.ts";
 import type { Session } from "./session.ts";
 import { StreamManagement } from "./stream-management-state.ts";
-import type { BoundFeature, NegotiatedStream, StreamFeature } from "./stream-feature.ts";
+import type { Authenticated, BoundFeature, NegotiatedStream, StreamFeature } from "./stream-feature.ts";
 
 /** §9: who knows an id may not take over the session, but is not to guess that there is one either. */
 const idBytes = 18;
@@ -19,7 +18,7 @@ const element = (name: string, attrs: Record<string, string | undefined> = {}): 
 export const managementFeature = (): Element => element("sm");
 
 /** Before there is a resource a client may resume an earlier session instead of binding one. */
-export const resumption = (stream: NegotiatedStream, account: Jid): StreamFeature => ({
+export const resumption = (stream: NegotiatedStream, who: Authenticated): StreamFeature => ({
   xmlns: NS.streamManagement,
 
   advertise: () => [managementFeature()],
@@ -27,7 +26,7 @@ export const resumption = (stream: NegotiatedStream, account: Jid): StreamFeatur
   async receive(request) {
     // §3: the client has to bind a resource first.
     if (request.name !== "resume") return stream.transport.send(failed("unexpected-request"));
-    const { answer, proceed } = await resume(stream, account, request);
+    const { answer, proceed } = await resume(stream, who, request);
     stream.transport.send(answer);
     proceed?.();
   },
@@ -36,6 +35,8 @@ export const resumption = (stream: NegotiatedStream, account: Jid): StreamFeatur
 /** What is said of stanzas on a bound stream. */
 export const streamManagement: BoundFeature = {
   xmlns: NS.streamManagement,
+
+  advertise: ({ management }) => (management ? [] : [managementFeature()]),
 
   receive(request, session, { context, transport }) {
     const { management } = session;
@@ -77,6 +78,8 @@ export function enable(session: Session, request: Element, { seconds, location }
 export interface Resumption {
   /** `<resumed/>` or `<failed/>`. */
   readonly answer: Element;
+  /** The session that is resumed. */
+  readonly session?: Session;
   /** Where it succeeded: to be called right behind the answer, before anything else. The stream is bound then. */
   proceed?(): void;
 }
@@ -85,7 +88,11 @@ export interface Resumption {
  * Takes up a session of an account again on a stream that is authenticated as it (§5). Throws the stream error of who
  * acknowledges what was never sent; whatever else is wrong, the client may bind a resource instead.
  */
-export async function resume(stream: NegotiatedStream, account: Jid, request: Element): Promise<Resumption> {
+export async function resume(
+  stream: NegotiatedStream,
+  { account, credential }: Authenticated,
+  request: Element,
+): Promise<Resumption> {
   const { hibernation } = stream.context;
   const previd = attr(request, "previd");
   const h = numberOf(request, "h");
@@ -94,6 +101,9 @@ export async function resume(stream: NegotiatedStream, account: Jid, request: El
   const unknown = (): Resumption => ({
     answer: failed("item-not-found", hibernation.handledBy(account.bare, previd)),
   });
+  // What an app password opened may not become more than that, nor less.
+  const opened = typeof credential === "object" ? credential.appPassword : undefined;
+  if (session?.appPassword !== opened) return unknown();
   // What was acknowledged once is not kept, so that a client which forgot of it cannot go on from there.
   if (!session?.management || session.management.measure(h) < 0) return unknown();
   const replaced = new StreamError("conflict", "The session was resumed on another connection");
@@ -104,7 +114,7 @@ export async function resume(stream: NegotiatedStream, account: Jid, request: El
   }
   session.acknowledged(h);
   const answer = element("resumed", { h: String(session.management.handled), previd });
-  return { answer, proceed: () => stream.resume(session) };
+  return { answer, session, proceed: () => stream.resume(session) };
 }
 
 function acknowledge(session: Session, request: Element): void {

@@ -203,7 +203,7 @@ export class XmppStream implements Transport, WireEnd {
     const wire = this.#wire;
     if (this.#state === "open" && (this.#overflown || wire.waiting > maxQueued)) {
       this.#overflown = false;
-      return this.close(new StreamError("policy-violation", "What is sent here is not read"), true);
+      return this.close(new StreamError("policy-violation", "What is sent here is not read"));
     }
     const trailer = this.#state === "open" ? this.#handler.trailer?.() : undefined;
     if (trailer) parts.push(trailer);

@@ -1,10 +1,13 @@
 /** The HTTP edge: which address is answered by what. Pages and feeds come from the domain and know nothing of each other. */
 import { Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
 import { METHODS } from "hono/router";
 import type { Config } from "../config.ts";
 import type { Accounts } from "../domain/accounts.ts";
 import type { Avatars } from "../domain/avatars.ts";
+import { invitationPath, type Invitations } from "../domain/invitations.ts";
 import type { Posts } from "../domain/posts.ts";
+import type { Registration } from "../domain/registration.ts";
 import type { Uploads } from "../domain/uploads.ts";
 import type { Logger } from "../log.ts";
 import { StanzaError } from "../xmpp/errors.ts";
@@ -14,11 +17,12 @@ import { boshRoute, type BoshRoute } from "./bosh.ts";
 import { feeds as createFeeds } from "./feeds.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { hostMeta, type TlsPorts } from "./host-meta.ts";
+import { joining, registerPath } from "./joining.tsx";
 import { Listings } from "./listings.ts";
 import { pages as createPages } from "./pages.tsx";
 import { problems } from "./problems.tsx";
 import { Representations } from "./representations.ts";
-import { securityHeaders, servedHosts } from "./security.ts";
+import { ownForms, securityHeaders, servedHosts } from "./security.ts";
 import { oneSpelling } from "./spelling.ts";
 import { uploads as createUploads } from "./uploads.ts";
 
@@ -47,6 +51,8 @@ export interface AppOptions {
   readonly accounts: Accounts;
   readonly avatars: Avatars;
   readonly posts: Posts;
+  readonly invitations: Invitations;
+  readonly registration: Registration;
   readonly uploads: Uploads;
   readonly log: Logger;
   readonly bosh?: BoshRoute;
@@ -58,6 +64,8 @@ export function createApp({
   accounts,
   avatars,
   posts,
+  invitations,
+  registration,
   uploads,
   log,
   bosh,
@@ -69,6 +77,7 @@ export function createApp({
     asset: {
       "site.css": assets.path("site.css"),
       "posts.css": assets.path("posts.css"),
+      "forms.css": assets.path("forms.css"),
       "bird.svg": assets.path("bird.svg"),
       "icon-180.png": assets.path("icon-180.png"),
     },
@@ -78,6 +87,7 @@ export function createApp({
   const pages = createPages({ config, site, accounts, avatars, posts, listings, representations, assets });
   const feeds = createFeeds({ config, posts, listings, representations, assets });
   const files = createUploads(uploads);
+  const join = joining({ config, site, invitations, registration });
   const problem = problems(site);
 
   const app = new Hono();
@@ -111,6 +121,13 @@ export function createApp({
     const { xrd, jrd } = hostMeta(config, tlsPorts);
     app.get("/.well-known/host-meta", xrd).get("/.well-known/host-meta.json", jrd);
   }
+  const isOwnForm = ownForms(config);
+  for (const [path, show, take] of [
+    [invitationPath(":token"), join.invitation, join.acceptInvitation],
+    [registerPath, join.open, join.registerOpen],
+  ] as const)
+    app.use(path, join.privately).get(path, show).post(path, isOwnForm, join.limit, take);
+
   app.get("/static/*", (c) => assets.serve(c));
   app.get("/favicon.ico", (c) => assets.serveNamed(c, "favicon.ico"));
   app.get("/robots.txt", (c) => c.text("User-agent: *\nDisallow:\n"));
@@ -135,6 +152,7 @@ export function createApp({
       : problem.methodNotAllowed(c, [...allowed, "HEAD"]);
   });
   app.onError((error, c) => {
+    if (error instanceof HTTPException && error.status === 403) return problem.foreign(c);
     // The domain does not find a page that it did not give out.
     const isMissing = error instanceof StanzaError && error.condition === "item-not-found";
     if (isMissing) return c.req.query("before") === undefined ? problem.notFound(c) : problem.badRequest(c);

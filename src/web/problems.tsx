@@ -43,6 +43,30 @@ export function problems(site: Site) {
         text: `${author.name} deleted it, and it will not come back.`,
         link: { text: `What else ${author.name} wrote`, href: author.href },
       }),
+    noInvitation: (c: Context) =>
+      show(c, 404, {
+        heading: "There is no such invitation",
+        text: "Perhaps the link was cut off on its way, or whoever sent it has taken it back.",
+      }),
+    overInvitation: (c: Context, state: "used" | "expired", inviter: Person | undefined) =>
+      show(c, 410, {
+        heading: state === "used" ? "This invitation was used" : "This invitation has expired",
+        text:
+          `${state === "used" ? "Each one is good for one person." : "It was good for some days only."} ` +
+          `${inviter ? inviter.name : "Whoever sent it"} can make you a new one.`,
+      }),
+    foreign: (c: Context) =>
+      show(c, 403, {
+        heading: "That did not come from here",
+        text: "The form was sent from another site. Open the page here, and fill it in again.",
+      }),
+    insecure: (c: Context) =>
+      show(c, 403, {
+        heading: "Not without https",
+        text: "This page is about a password or a secret, and others can read along here. Use its https address.",
+      }),
+    tooLarge: (c: Context) =>
+      show(c, 413, { heading: "That is too much", text: "No form here takes as much as that." }),
     failed: (c: Context) =>
       show(c, 500, {
         heading: "Something broke",

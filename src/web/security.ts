@@ -1,6 +1,7 @@
 /** What every answer tells browsers, and the names under which this node answers at all. */
 import { domainToASCII } from "node:url";
 import type { MiddlewareHandler } from "hono";
+import { csrf } from "hono/csrf";
 import type { Config } from "../config.ts";
 
 /** No script, no frame, nothing from anywhere else. */
@@ -55,3 +56,13 @@ export function servedHosts({ domain, url }: Config): MiddlewareHandler {
     return c.text(`There is nothing here for ${host}.\n`, 421);
   };
 }
+
+/**
+ * Refuses forms that another site's page sends (a 403 `HTTPException`). What a browser says of the page counts, which no
+ * page can change; the scheme does not, for a proxy may have taken the s off.
+ */
+export const ownForms = ({ url }: Config): MiddlewareHandler =>
+  csrf({ origin: (origin, c) => origin === url || hostOf(origin) === new URL(c.req.url).host });
+
+const hostOf = (origin: string): string | undefined =>
+  URL.canParse(origin) ? new URL(origin).host : undefined;

@@ -22,6 +22,7 @@ export const audit = `(() => {
   // 1.1.1, 2.4.4, 3.1.1: alternatives, names, language.
   for (const image of all("img")) if (!image.hasAttribute("alt")) complaints.push("no alt: " + about(image));
   for (const link of all("a")) if (!(link.getAttribute("aria-label") || link.innerText.trim())) complaints.push("no name: " + about(link));
+  for (const field of all("input, select, textarea")) if (shown(field) && !field.labels?.[0]?.innerText.trim()) complaints.push("no label: " + about(field));
   if (!document.documentElement.lang) complaints.push("no language");
 
   // 1.4.3: text stands out from what is behind it.
@@ -47,7 +48,7 @@ export const audit = `(() => {
   }
 
   // 2.5.8: what is not part of a sentence can be hit.
-  for (const link of all("a")) {
+  for (const link of all("a, button, input")) {
     const isInSentence = link.parentElement.innerText.trim() !== link.innerText.trim() && link.closest("p");
     if (!shown(link) || isInSentence || link.closest(".prose")) continue;
     const { width, height } = link.getBoundingClientRect();

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { NS } from "../../src/xmpp/ns.ts";
 import { attr, child } from "../../src/xmpp/xml.ts";
 import {
+  acknowledges,
   asksHandled,
   asksToResume,
   enables,
@@ -35,6 +36,10 @@ test("after SIGKILL who rested can resume, and who was connected can not", async
   ana.sends("<presence/>");
   const anasId = await enablesResumption(ana);
   const bobsId = await enablesResumption(bob);
+  bob.sends(`<message type='chat' to='${ana.bare}' id='0'><body>0</body></message>`);
+  await ana.receives("<message id='0'/>");
+  acknowledges(ana, 1);
+  await asksHandled(ana);
   await ana.kill();
   await until(() => node.output.includes("may come back"), "the session rests");
   bob.sends(`<message type='chat' to='${ana.bare}' id='1'><body>1</body></message>`);
@@ -47,8 +52,9 @@ test("after SIGKILL who rested can resume, and who was connected can not", async
   assert.equal(await failsToResume(bobAgain, "item-not-found"), undefined);
   await bobAgain.binds("desk");
   const anaAgain = await returns(node, "ana");
-  await resumes(anaAgain, anasId, 0);
+  await resumes(anaAgain, anasId, 1);
   await anaAgain.receives("<message id='1'/>");
+  assert.deepEqual(await moreOf(anaAgain), []);
 });
 
 test("what was acknowledged to its sender reaches who rests, once, whenever the process dies", async (t) => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { NS } from "../../src/xmpp/ns.ts";
-import { attr } from "../../src/xmpp/xml.ts";
+import { attr, child } from "../../src/xmpp/xml.ts";
 import { domain, openPorts, type Ports } from "../support/c2s.ts";
 import {
   acknowledges,
@@ -37,7 +37,7 @@ describe("it is enabled", patience, () => {
   test("where it is announced: once a client is authenticated", async (t) => {
     const ports = await openPorts(t);
     const { features } = await ports.opens();
-    assert(!features.toString().includes(NS.streamManagement));
+    assert(!child(features, "sm", NS.streamManagement));
     const { stream } = await ports.opens();
     await stream.authenticates("ana", "a bottle & a bird").then((announced) => {
       assert(announced.toString().includes(`<sm xmlns="${NS.streamManagement}"/>`), announced.toString());

@@ -48,8 +48,12 @@ export class ScramClient {
   }
 
   final(challenge: string): string {
-    const { nonce, salt, rounds } = /^r=(?<nonce>[^,]+),s=(?<salt>[^,]+),i=(?<rounds>\d+)$/.exec(challenge)!
-      .groups as { nonce: string; salt: string; rounds: string };
+    const { nonce, salt, rounds } =
+      /^r=(?<nonce>[^,]+),s=(?<salt>[^,]+),i=(?<rounds>\d+)(?:,[a-z]=[^,]+)*$/.exec(challenge)!.groups as {
+        nonce: string;
+        salt: string;
+        rounds: string;
+      };
     const length = createHash(this.#digest).digest().length;
     const salted = pbkdf2Sync(
       this.#settings.password.normalize("NFKC"),

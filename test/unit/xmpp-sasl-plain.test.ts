@@ -15,8 +15,16 @@ const plain = (message: string | Buffer) =>
   );
 
 test("PLAIN knows who it is, whatever the case of the name", async () => {
-  assert.deepEqual(await plain("\0tim\0tanstaaftanstaaf"), { local: "tim", authzid: undefined });
-  assert.deepEqual(await plain("Ursel\0TIM\0tanstaaftanstaaf"), { local: "tim", authzid: "Ursel" });
+  assert.deepEqual(await plain("\0tim\0tanstaaftanstaaf"), {
+    local: "tim",
+    authzid: undefined,
+    credential: "password",
+  });
+  assert.deepEqual(await plain("Ursel\0TIM\0tanstaaftanstaaf"), {
+    local: "tim",
+    authzid: "Ursel",
+    credential: "password",
+  });
 });
 
 test("PLAIN takes the verifier of another hash where there is no other", async () => {
@@ -27,6 +35,7 @@ test("PLAIN takes the verifier of another hash where there is no other", async (
   assert.deepEqual(await exchange.respond(Buffer.from("\0tim\0secret")), {
     local: "tim",
     authzid: undefined,
+    credential: "password",
   });
 });
 

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { SaslError, type SaslCondition } from "../../src/xmpp/errors.ts";
 import type { Lookup } from "../../src/xmpp/sasl/exchange.ts";
 import { ScramExchange, type ScramOptions } from "../../src/xmpp/sasl/scram-exchange.ts";
-import { deriveCredentials, verifyPassword, type ScramHash } from "../../src/xmpp/sasl/scram.ts";
+import { deriveCredentials, type ScramHash } from "../../src/xmpp/sasl/scram.ts";
 import { ScramClient } from "../support/sasl-client.ts";
 
 const vectors: Record<string, Record<"salt" | "client" | "server" | "first" | "final" | "last", string>> = {
@@ -39,6 +39,7 @@ for (const [hash, vector] of Object.entries(vectors) as [ScramHash, (typeof vect
     assert.deepEqual(await exchange.respond(Buffer.from(vector.final)), {
       local: "user",
       authzid: undefined,
+      credential: "password",
       final: Buffer.from(vector.last),
     });
   });
@@ -55,14 +56,6 @@ for (const [hash, vector] of Object.entries(vectors) as [ScramHash, (typeof vect
     assert(client.verifies(vector.last));
   });
 }
-
-test("a verifier tells the right password from wrong ones", async () => {
-  const credentials = await deriveCredentials("correct horse", "SHA-512", Buffer.from("salt"), 4096);
-  assert(await verifyPassword("correct horse", "SHA-512", credentials));
-  assert(!(await verifyPassword("correct horsf", "SHA-512", credentials)));
-  // RFC 4013 §2.1: a no-break space is a space, a soft hyphen is nothing.
-  assert(await verifyPassword("correct\u00a0ho\u00adrse", "SHA-512", credentials));
-});
 
 test("what is no password has no verifier", async () => {
   for (const password of ["", "tab\there", "\u0007"]) {

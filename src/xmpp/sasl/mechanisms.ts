@@ -1,4 +1,4 @@
-/** The SASL mechanisms of this server, strongest first. */
+/** The SASL mechanisms of this server, strongest first, and XEP-0474: how clients can tell that it offered them. */
 import type { Exchange, Lookup } from "./exchange.ts";
 import { PlainExchange } from "./plain.ts";
 import { ScramExchange, type ChannelBindings } from "./scram-exchange.ts";
@@ -9,18 +9,25 @@ export interface MechanismContext {
   readonly encrypted: boolean;
   readonly bindings: ChannelBindings;
   readonly lookup: Lookup;
+  /** Those that the account has verifiers of; all where they are not known. */
+  readonly hashes?: readonly ScramHash[] | undefined;
 }
 
 interface Mechanism {
   readonly name: string;
   readonly needs: "binding" | "encryption" | "nothing";
+  readonly hash?: ScramHash;
   begin(context: MechanismContext): Exchange;
 }
 
 const scram = (hash: ScramHash, plus: boolean): Mechanism => ({
   name: `SCRAM-${hash}${plus ? "-PLUS" : ""}`,
   needs: plus ? "binding" : "nothing",
-  begin: ({ bindings, lookup }) => new ScramExchange({ hash, plus, bindings, lookup }),
+  hash,
+  begin(context) {
+    const { bindings, lookup } = context;
+    return new ScramExchange({ hash, plus, bindings, lookup, offered: offer(context) });
+  },
 });
 
 const mechanisms: readonly Mechanism[] = [
@@ -34,12 +41,23 @@ const mechanisms: readonly Mechanism[] = [
   { name: "PLAIN", needs: "encryption", begin: ({ lookup }) => new PlainExchange(lookup) },
 ];
 
-const fits = ({ needs }: Mechanism, { encrypted, bindings }: MechanismContext): boolean =>
-  needs === "nothing" || (needs === "encryption" ? encrypted : bindings.size > 0);
+function fits({ needs, hash }: Mechanism, { encrypted, bindings, hashes }: MechanismContext): boolean {
+  if (hash && hashes && !hashes.includes(hash)) return false;
+  return needs === "nothing" || (needs === "encryption" ? encrypted : bindings.size > 0);
+}
 
 /** The names to offer on a connection. */
 export const offeredMechanisms = (context: MechanismContext): string[] =>
   mechanisms.filter((mechanism) => fits(mechanism, context)).map(({ name }) => name);
+
+/** XEP-0474 §6.1: the mechanisms and the types of channel binding that are offered, as SCRAM hashes them. */
+function offer(context: MechanismContext): string {
+  const lists = [offeredMechanisms(context), [...context.bindings.keys()]];
+  return lists
+    .filter((names) => names.length > 0)
+    .map((names) => names.sort().join("\x1e"))
+    .join("\x1f");
+}
 
 /** Begins an exchange; `undefined` where the mechanism is unknown or not offered on this connection. */
 export function beginExchange(name: string, context: MechanismContext): Exchange | undefined {

@@ -1,8 +1,16 @@
 /** RFC 4616: PLAIN, verified against a SCRAM verifier. Only to be offered inside TLS. */
 import { SaslError } from "../errors.ts";
-import { admit, decodeMessage, localOf, type Exchange, type Lookup, type Step } from "./exchange.ts";
+import {
+  admit,
+  decodeMessage,
+  keysThat,
+  localOf,
+  type Exchange,
+  type Lookup,
+  type Step,
+} from "./exchange.ts";
 import { saslprep } from "./saslprep.ts";
-import { verifyPassword } from "./scram.ts";
+import { deriveCredentials, equalBytes } from "./scram.ts";
 
 // §2: [authzid] NUL authcid NUL passwd, none of them longer than 255 octets by recommendation.
 const grammar = /^([^\0]*)\0([^\0]+)\0([^\0]+)$/;
@@ -20,9 +28,11 @@ export class PlainExchange implements Exchange {
     const local = localOf(username);
     if (saslprep(password) === undefined) throw new SaslError("not-authorized");
     const verifier = await this.#lookup(local, "SHA-256", "orOther");
-    const right = await verifyPassword(password, verifier.hash, verifier.credentials);
-    if (!right) throw new SaslError("not-authorized");
+    const { hash, credentials } = verifier;
+    const derived = await deriveCredentials(password, hash, credentials.salt, credentials.iterations);
+    const keys = keysThat((storedKey) => equalBytes(storedKey, derived.storedKey), verifier);
+    if (!keys) throw new SaslError("not-authorized");
     admit(verifier);
-    return { local, authzid: authzid || undefined };
+    return { local, authzid: authzid || undefined, credential: keys.credential };
   }
 }

@@ -2,8 +2,17 @@
 import { randomBytes } from "node:crypto";
 import { SaslError } from "../errors.ts";
 import { decodeBase64 } from "./base64.ts";
-import { admit, decodeMessage, localOf, type Exchange, type Lookup, type Step, type Verifier } from "./exchange.ts";
-import { equalBytes, scramDigest, scramHmac, type ScramCredentials, type ScramHash } from "./scram.ts";
+import {
+  admit,
+  decodeMessage,
+  keysThat,
+  localOf,
+  type Exchange,
+  type Lookup,
+  type Step,
+  type Verifier,
+} from "./exchange.ts";
+import { equalBytes, scramDigest, scramHmac, type ScramHash } from "./scram.ts";
 
 /** The channel-binding data of a connection by type (`tls-exporter`, …); empty where nothing can be bound to. */
 export type ChannelBindings = ReadonlyMap<string, () => Buffer>;
@@ -14,6 +23,8 @@ export interface ScramOptions {
   readonly plus: boolean;
   readonly bindings: ChannelBindings;
   readonly lookup: Lookup;
+  /** What was offered to the client, as `offer` writes it: it can tell then whether somebody has changed that. */
+  readonly offered?: string;
   /** The server's part of the nonce; random unless a test says otherwise. */
   readonly nonce?: string;
 }
@@ -64,7 +75,8 @@ export class ScramExchange implements Exchange {
     const verifier = await this.#options.lookup(local, this.#options.hash);
     const { credentials } = verifier;
     const nonce = clientNonce + (this.#options.nonce ?? randomBytes(nonceBytes).toString("base64"));
-    const challenge = `r=${nonce},s=${credentials.salt.toString("base64")},i=${credentials.iterations}`;
+    const challenge =
+      `r=${nonce},s=${credentials.salt.toString("base64")},i=${credentials.iterations}` + this.#offered();
     this.#pending = {
       local,
       authzid: authzid === undefined ? undefined : decodeName(authzid),
@@ -74,6 +86,12 @@ export class ScramExchange implements Exchange {
       messages: `${bare},${challenge}`,
     };
     return { challenge: Buffer.from(challenge) };
+  }
+
+  /** XEP-0474 §6.1: the hash of the offer, which both sides' proofs cover. */
+  #offered(): string {
+    const { hash, offered } = this.#options;
+    return offered === undefined ? "" : `,h=${scramDigest(hash, Buffer.from(offered)).toString("base64")}`;
   }
 
   /** §6: the data that a client binds to; the flag must fit the mechanism and what was offered. */
@@ -93,24 +111,26 @@ export class ScramExchange implements Exchange {
     if (!found) throw new SaslError("malformed-request");
     const [, withoutProof = "", binding = "", nonce = "", proof = ""] = found;
     const { verifier, local, authzid } = pending;
-    const { credentials } = verifier;
+    const { hash } = this.#options;
     const authMessage = `${pending.messages},${withoutProof}`;
     const bound = equalBytes(decodeBase64(binding), pending.binding);
     const fresh = equalBytes(Buffer.from(nonce), Buffer.from(pending.nonce));
-    const proven = proves(decodeBase64(proof), this.#options.hash, credentials, authMessage);
-    if (!bound || !fresh || !proven) throw new SaslError("not-authorized");
+    const proofBytes = decodeBase64(proof);
+    const keys = keysThat((storedKey) => proves(proofBytes, hash, storedKey, authMessage), verifier);
+    if (!bound || !fresh || !keys) throw new SaslError("not-authorized");
     admit(verifier);
-    const signature = scramHmac(this.#options.hash, credentials.serverKey, authMessage);
-    return { local, authzid, final: Buffer.from(`v=${signature.toString("base64")}`) };
+    const signature = scramHmac(hash, keys.serverKey, authMessage);
+    const final = Buffer.from(`v=${signature.toString("base64")}`);
+    return { local, authzid, credential: keys.credential, final };
   }
 }
 
 /** §3: whoever made the proof knows the client key, whose hash is the stored key. */
-function proves(proof: Buffer, hash: ScramHash, credentials: ScramCredentials, authMessage: string): boolean {
-  const signature = scramHmac(hash, credentials.storedKey, authMessage);
+function proves(proof: Buffer, hash: ScramHash, storedKey: Buffer, authMessage: string): boolean {
+  const signature = scramHmac(hash, storedKey, authMessage);
   if (proof.length !== signature.length) return false;
   const clientKey = Buffer.from(proof.map((byte, at) => byte ^ signature[at]!));
-  return equalBytes(scramDigest(hash, clientKey), credentials.storedKey);
+  return equalBytes(scramDigest(hash, clientKey), storedKey);
 }
 
 /** §5.1: in names, a comma is =2C, an equals sign =3D, and nothing else begins with an equals sign. */

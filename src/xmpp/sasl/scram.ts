@@ -14,16 +14,17 @@ export interface ScramCredentials {
 }
 
 const digests = { "SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512" } as const;
-const hashBytes = { "SHA-1": 20, "SHA-256": 32, "SHA-512": 64 } as const;
+/** The length of a hash, and of a salted password. */
+export const hashBytes = { "SHA-1": 20, "SHA-256": 32, "SHA-512": 64 } as const;
 
 /** NIST SP 800-132 §5.1 asks for 16 bytes of salt. */
 const saltBytes = 16;
 /** RFC 7677 §4 asks for 4,096 rounds or more; a slow phone does this many in some 50 ms at each login. */
-const defaultIterations = 10_000;
+export const defaultIterations = 10_000;
 
 const pbkdf2Async = promisify(pbkdf2);
 
-export const scramHmac = (hash: ScramHash, key: Buffer, text: string): Buffer =>
+export const scramHmac = (hash: ScramHash, key: Buffer, text: string | Buffer): Buffer =>
   createHmac(digests[hash], key).update(text).digest();
 
 export const scramDigest = (hash: ScramHash, bytes: Buffer): Buffer =>
@@ -56,21 +57,13 @@ export async function deriveCredentials(
   iterations = defaultIterations,
 ): Promise<ScramCredentials> {
   const salted = await saltPassword(password, hash, salt, iterations);
+  return { salt, iterations, ...keysOf(salted, hash) };
+}
+
+/** The keys of a salted password (RFC 5802 §3). */
+export function keysOf(salted: Buffer, hash: ScramHash): Pick<ScramCredentials, "storedKey" | "serverKey"> {
   return {
-    salt,
-    iterations,
     storedKey: scramDigest(hash, scramHmac(hash, salted, "Client Key")),
     serverKey: scramHmac(hash, salted, "Server Key"),
   };
-}
-
-/** Whether a password is the one of a verifier. */
-export async function verifyPassword(
-  password: string,
-  hash: ScramHash,
-  credentials: ScramCredentials,
-): Promise<boolean> {
-  const { salt, iterations, storedKey } = credentials;
-  const derived = await deriveCredentials(password, hash, salt, iterations);
-  return equalBytes(derived.storedKey, storedKey);
 }

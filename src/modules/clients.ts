@@ -1,0 +1,163 @@
+/** XEP-0494: Client Access Management: people see what has access to their account, and end it. */
+import { createHash } from "node:crypto";
+import type { Client } from "../domain/clients.ts";
+import type { AppPassword } from "../domain/app-passwords.ts";
+import { get, set, type IqRequest } from "../server/module.ts";
+import type { Session } from "../server/session.ts";
+import { formatDateTime } from "../xmpp/datetime.ts";
+import { StanzaError, StreamError } from "../xmpp/errors.ts";
+import { NS } from "../xmpp/ns.ts";
+import { attr, xml, type Element } from "../xmpp/xml.ts";
+import { defineModule } from "./context.ts";
+
+/** How often it is looked for what is too old to be kept, in milliseconds. */
+const sweepInterval = 3_600_000;
+
+/** Something that has access. */
+interface Entry {
+  readonly id: string;
+  readonly sessions: readonly Session[];
+  /** It was a client here, at least once. */
+  readonly wasHere: boolean;
+  readonly firstSeen?: Date;
+  readonly lastSeen: Date | null;
+  readonly methods: readonly ("password" | "grant" | "fast")[];
+  readonly software?: string | null;
+  readonly device?: string | null;
+  /** Ends what can be ended without the sessions; without it, there is nothing such. */
+  revoke?(): Promise<unknown>;
+}
+
+export default defineModule({
+  name: "clients",
+  xeps: ["0494"],
+  features: { server: [NS.clientAccess] },
+  setup: ({ clients, appPasswords, sessions, log }) => {
+    const sweep = (): void => {
+      clients.sweep().catch((error: unknown) => log.error({ err: error }, "old clients were not forgotten"));
+    };
+    const timers = [setTimeout(sweep, 0), setInterval(sweep, sweepInterval).unref()];
+
+    const clientEntry = (client: Client, open: readonly Session[]): Entry => ({
+      ...client,
+      id: `c.${client.id}`,
+      sessions: open.filter((session) => session.client === client.client && !session.appPassword),
+      wasHere: true,
+      methods: [
+        ...(client.knowsPassword ? ["password" as const] : []),
+        ...(client.hasToken ? ["fast" as const] : []),
+      ],
+      revoke: () => clients.revoke(client),
+    });
+
+    const appEntry = (app: AppPassword, account: string, open: readonly Session[]): Entry => ({
+      id: `a.${app.id}`,
+      sessions: open.filter(({ appPassword }) => appPassword === app.id),
+      wasHere: app.usedAt !== null,
+      firstSeen: app.createdAt,
+      lastSeen: app.usedAt,
+      methods: ["grant"],
+      software: app.name,
+      revoke: () => appPasswords.remove(account, app.id),
+    });
+
+    /** Of a client that did not say which it is there is no more than its session. */
+    const sessionEntry = (session: Session): Entry => ({
+      id: `s.${createHash("sha256").update(session.jid.full).digest("base64url")}`,
+      sessions: [session],
+      wasHere: true,
+      lastSeen: new Date(),
+      methods: ["password"],
+      software: session.jid.resource,
+    });
+
+    async function entriesOf(account: string): Promise<Entry[]> {
+      const [known, apps] = await Promise.all([clients.list(account), appPasswords.list(account)]);
+      const open = [...sessions.of(account)];
+      const told = new Set(known.map(({ client }) => client));
+      const nameless = open.filter((one) => !one.appPassword && !(one.client && told.has(one.client)));
+      const own = known.map((client) => clientEntry(client, open));
+      return [
+        ...own.filter((entry) => entry.methods.length > 0 || entry.sessions.length > 0),
+        ...apps.map((app) => appEntry(app, account, open)),
+        ...nameless.map(sessionEntry),
+      ];
+    }
+
+    async function list({ from, session }: IqRequest): Promise<Element> {
+      mustManage(session);
+      return xml("clients", { xmlns: NS.clientAccess }, ...(await entriesOf(from.bare)).map(clientElement));
+    }
+
+    async function revoke(iq: IqRequest): Promise<void> {
+      const { from, payload, session: own } = iq;
+      mustManage(own);
+      const entry = (await entriesOf(from.bare)).find(({ id }) => id === attr(payload, "id"));
+      if (!entry) throw new StanzaError("item-not-found", { text: "There is no such client" });
+      await entry.revoke?.();
+      for (const session of entry.sessions) if (session !== own) close(session);
+      // §3.2: what it has been told it cannot be made to forget.
+      if (entry.methods.includes("password"))
+        throw new StanzaError("service-unavailable", {
+          app: xml("password-reset-required", { xmlns: NS.clientAccess }),
+          text: "It knows the password; only another password keeps it out",
+        });
+      // The answer comes before the end of who asked.
+      if (own && entry.sessions.includes(own)) iq.afterwards = () => close(own);
+    }
+
+    return {
+      iq: [get(NS.clientAccess, "list", "self", list), set(NS.clientAccess, "revoke", "self", revoke)],
+      close: () => timers.forEach(clearTimeout),
+      events: {
+        "session.bound": ({ session: { appPassword } }) => {
+          if (appPassword !== undefined) return appPasswords.used(appPassword);
+        },
+        "session.closed": ({ session: { account, client } }) => {
+          if (client !== undefined) return clients.left(account, client);
+        },
+        "session.saved": ({ session: { client, appPassword }, state }) => {
+          state["clients"] = { client, appPassword };
+        },
+        "session.restored": ({ session, state }) => {
+          const { client, appPassword } = state["clients"] as Pick<Session, "client" | "appPassword">;
+          Object.assign(session, { client, appPassword });
+        },
+        "account.removed": ({ account }) => clients.clear(account),
+        "app-password.removed": ({ account, id }) => {
+          for (const session of [...sessions.of(account)]) if (session.appPassword === id) close(session);
+        },
+      },
+    };
+  },
+});
+
+/** §3.1: who came in by an app password has access to the account, and not to who else has. */
+function mustManage(session: Session | undefined): void {
+  if (session?.appPassword !== undefined)
+    throw new StanzaError("forbidden", { text: "Log in with the password of the account for this" });
+}
+
+const close = (session: Session): void =>
+  session.close(new StreamError("not-authorized", "Access was taken from this client"));
+
+/** §3.1 */
+function clientElement({ id, sessions, wasHere, firstSeen, lastSeen, methods, ...names }: Entry): Element {
+  const { software, device } = names;
+  const connected = sessions.length > 0;
+  const seen = connected ? new Date() : lastSeen;
+  return xml(
+    "client",
+    { connected: String(connected), id, type: wasHere ? "session" : "access" },
+    ...(firstSeen ? [xml("first-seen", {}, formatDateTime(firstSeen))] : []),
+    ...(seen ? [xml("last-seen", {}, formatDateTime(seen))] : []),
+    xml("auth", {}, ...methods.map((method) => xml(method, {}))),
+    xml("permission", { status: methods.includes("grant") ? "normal" : "unrestricted" }),
+    xml(
+      "user-agent",
+      {},
+      ...(software ? [xml("software", {}, software)] : []),
+      ...(device ? [xml("device", {}, device)] : []),
+    ),
+  );
+}
