@@ -97,22 +97,22 @@ export class Accounts {
       const rows = accountStore(tx);
       await mustExist(rows, jid);
       await rows.setCredentials(local, credentials);
-    });
-    this.#events.emit("account.password", { account: jid.bare, by });
-  }
       // What was got for the old one is worth nothing either.
       await tokenStore(tx).forgetPassword(jid.bare);
       await appPasswordStore(tx).clear(jid.bare);
       this.#changed.set(local, performance.now());
+    });
+    this.#events.emit("account.password", { account: jid.bare, by });
+  }
 
-  /** Lets nobody log in to an account, or its owner again; everything of it stays. `item-not-found` without one. */
-  async setDisabled(jid: Jid, disabled: boolean): Promise<void> {
-    const local = this.#localOf(jid);
   /** Whether who had the password at a time (`performance.now`) has it yet. */
   isProven(local: string, since: number): boolean {
     return (this.#changed.get(local) ?? 0) <= since;
   }
 
+  /** Lets nobody log in to an account, or its owner again; everything of it stays. `item-not-found` without one. */
+  async setDisabled(jid: Jid, disabled: boolean): Promise<void> {
+    const local = this.#localOf(jid);
     const changed = await this.#store.transaction(async (tx) => {
       const rows = accountStore(tx);
       const before = await mustExist(rows, jid);
