@@ -17,6 +17,9 @@ export interface SlixmppOptions {
   readonly resource?: string;
   /** It comes back by itself, with stream management (XEP-0198). */
   readonly resumes?: boolean;
+  /** It makes its account before it logs in (XEP-0077), with an invitation where it has a token (XEP-0445). */
+  readonly registers?: boolean;
+  readonly token?: string;
   /** It sends no presence of its own accord. */
   readonly quiet?: boolean;
 }

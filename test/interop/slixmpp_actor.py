@@ -2,7 +2,7 @@
 
 Usage: slixmpp_actor.py '{"jid", "password", "host", "port", "security": "starttls" | "direct", "ca": FILE,
   "mechanism": only this one, "interests": nodes for +notify, "resumes": go on after a connection is lost (XEP-0198),
-  "quiet": no presence before it is told}'
+  "quiet": no presence before it is told, "registers": makes its account first, "token": of an invitation for that}'
 
 slixmpp 1.8 knows only the channel binding `tls-unique`, which TLS 1.3 has not; left alone it tries all SCRAM
 mechanisms in vain and then takes PLAIN. With a mechanism named it does without channel binding.
@@ -56,6 +56,13 @@ class Actor(slixmpp.ClientXMPP):
             self.add_event_handler("sm_enabled", lambda enabled: tell("resumable", id=enabled["id"]))
             self.add_event_handler("session_resumed", lambda _: tell("resumed"))
             self.add_event_handler("disconnected", self.comes_back)
+        if login.get("registers"):
+            self.register_plugin("xep_0077")
+            # Left alone, slixmpp 1.8 keeps back what it says before it is logged in, its own registration too.
+            self._always_send_everything = True
+            self.ask_for_form = self["xep_0077"].get_registration
+            self["xep_0077"].get_registration = self.form_came_for
+            self.add_event_handler("register", self.form_came)
         self.add_event_handler("session_start", self.started)
         self.add_event_handler("failed_auth", lambda _: tell("failed-auth"))
         self.add_event_handler("disconnected", lambda reason: tell("disconnected", reason=str(reason)))
@@ -70,6 +77,25 @@ class Actor(slixmpp.ClientXMPP):
         # slixmpp answers by itself.
         asked = lambda iq: tell("asked", sender=str(iq["from"]), xml=text_of(iq))
         self.register_handler(Callback("asked", StanzaPath("iq@type=get/disco_info"), asked))
+
+    async def form_came_for(self):
+        # XEP-0445, which slixmpp knows nothing of.
+        if "token" in self.login:
+            shown = self.make_iq_set()
+            shown.append(ElementTree.Element("{urn:xmpp:pars:0}preauth", token=self.login["token"]))
+            await shown.send(timeout=REQUEST_SECONDS)
+        return await self.ask_for_form()
+
+    async def form_came(self, form):
+        filled = self.make_iq_set()
+        filled["register"]["username"] = self.boundjid.user
+        filled["register"]["password"] = self.password
+        try:
+            await filled.send(timeout=REQUEST_SECONDS)
+            tell("registered", asked=sorted(form["register"]["fields"]))
+        except IqError as error:
+            tell("not-registered", condition=error.condition, text=error.text)
+            await self.disconnect()
 
     def dials(self):
         direct = self.login["security"] == "direct"
@@ -136,6 +162,12 @@ class Actor(slixmpp.ClientXMPP):
             return {}
         if do == "presence":
             self.send_presence(pto=command.get("to"), ptype=command.get("type"), pstatus=command.get("status"))
+            return {}
+        if do == "change-password":
+            await self["xep_0077"].change_password(command["password"])
+            return {}
+        if do == "unregister":
+            await self["xep_0077"].cancel_registration()
             return {}
         if do == "disconnect":
             self.leaving = True
