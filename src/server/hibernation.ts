@@ -44,10 +44,11 @@ interface Resting {
   readonly until: number;
   /** It rested in an earlier life of the process: what its client knows of others is old. */
   readonly isStale: boolean;
-  timer: NodeJS.Timeout;
-  /** Until what was received on its connection is handled. */
+  readonly timer: NodeJS.Timeout;
+  /** What was received on its connection is handled. */
   isSettled: boolean;
-  settled: () => void;
+  /** Who is told once that is so, or once it is over. */
+  readonly waiting: (() => void)[];
   /** Who is about to resume it: the latest who asked. */
   claim: object | undefined;
 }
@@ -85,12 +86,10 @@ export class Hibernation {
     const resting = this.#resting.get(session);
     if (!resting) return this.#over(session);
     resting.isSettled = true;
-    resting.settled();
+    for (const proceed of resting.waiting.splice(0)) proceed();
     // Whoever has claimed it is about to take it away again.
     if (resting.claim) return;
-    this.#journal.save(session, resting.until);
-    this.#options.log.info({ jid: session.jid.full }, "lost the connection, and may come back");
-    this.#options.events.emit("session.hibernated", { session });
+    this.#settle(resting);
   }
 
   /** The session of an account that can be resumed by that SM-ID, on a connection or not. */
@@ -114,9 +113,8 @@ export class Hibernation {
     if (!this.#resting.has(session)) session.close(conflict, true);
     const resting = this.#resting.get(session);
     if (!resting) return false;
-    clearTimeout(resting.timer);
     const claim = (resting.claim = {});
-    if (!resting.isSettled) await new Promise<void>((resolve) => chain(resting, resolve));
+    if (!resting.isSettled) await new Promise<void>((resolve) => void resting.waiting.push(resolve));
     // On disk it would be what it was, and be taken for what it is when the process dies.
     await this.#journal.forget(session);
     return this.#resting.get(session) === resting && resting.claim === claim;
@@ -126,6 +124,7 @@ export class Hibernation {
   wake(session: Session, transport: Transport, remoteAddress: string): boolean {
     const resting = this.#resting.get(session);
     if (!resting) return false;
+    clearTimeout(resting.timer);
     this.#resting.delete(session);
     session.attach(transport, remoteAddress);
     this.#options.events.emit("session.resumed", { session, isStale: resting.isStale });
@@ -136,8 +135,8 @@ export class Hibernation {
   release(session: Session): void {
     const resting = this.#resting.get(session);
     if (!resting) return;
-    this.#rest(resting);
-    this.#journal.save(session, resting.until);
+    resting.claim = undefined;
+    this.#settle(resting);
   }
 
   /** Ends the oldest of an account's that rest, where one does. */
@@ -174,9 +173,10 @@ export class Hibernation {
   }
 
   #rest(one: Pick<Resting, "session" | "until" | "isStale" | "isSettled">): void {
-    const { session, until, isStale, isSettled } = one;
+    const { session, until } = one;
     const resting: Resting = {
-      ...{ session, until, isStale, isSettled, settled: () => undefined, claim: undefined },
+      ...one,
+      ...{ waiting: [], claim: undefined },
       timer: setTimeout(() => this.#end(resting), Math.max(0, until - Date.now())).unref(),
     };
     this.#resting.set(session, resting);
@@ -188,6 +188,12 @@ export class Hibernation {
       waits: () => this.#journal.append(session),
       close: () => this.#end(resting),
     });
+  }
+
+  #settle({ session, until }: Resting): void {
+    this.#journal.save(session, until);
+    this.#options.log.info({ jid: session.jid.full }, "lost the connection, and may come back");
+    this.#options.events.emit("session.hibernated", { session });
   }
 
   /** The newest win. */
@@ -231,6 +237,7 @@ export class Hibernation {
     this.#resting.delete(session);
     this.#options.sessions.remove(session);
     void this.#journal.forget(session);
+    for (const proceed of resting.waiting.splice(0)) proceed();
     if (resting.isSettled) this.#over(session);
   }
 
@@ -258,12 +265,3 @@ export class Hibernation {
 }
 
 const nowhere: Transport = { isOpen: true, isFull: true, write: () => undefined, close: () => undefined };
-
-/** Several may wait for the same. */
-function chain(resting: Resting, next: () => void): void {
-  const { settled } = resting;
-  resting.settled = () => {
-    settled();
-    next();
-  };
-}

@@ -247,6 +247,24 @@ describe("a session is not resumed", patience, () => {
     await second.asks(ping);
   });
 
+  test("that ends while it waits for what came on its old connection", async (t) => {
+    const { ports, ana, full, id } = await pair(t);
+    let release = (): void => undefined;
+    ports.held = new Promise((resolve) => (release = resolve));
+    ana.raw(`<iq type='set' id='h' to='${domain}'><held xmlns='test:held'/></iq>`);
+    await until(() => ports.isHeld, "the request is being handled");
+    await ana.kill();
+    const again = await ports.admits();
+    asksToResume(again, id, 0);
+    const { stream: bob } = await ports.welcomes("bob");
+    await bob.asks(ping);
+    ports.sessions.get(parseJid(full)!)!.close(new StreamError("reset"));
+    await failsToResume(again, "item-not-found");
+    assert.equal(ports.count("session.closed"), 0);
+    release();
+    await until(() => ports.count("session.closed") === 1, "the session is over");
+  });
+
   test("after the client ended the stream", async (t) => {
     const { ports, ana, full, id } = await pair(t);
     ana.raw("<presence/>");
