@@ -70,7 +70,9 @@ export class Archive {
 
   /** Puts a message into an archive, behind all others. */
   append({ account, with: other, sent, archived, waits, messageId, text }: NewMessage): Appended {
-    const id = newId();
+    // No message is younger than its id.
+    const now = Date.now();
+    const id = newId(now);
     const stanza = archived ? withStanzaId(text, account, id) : text;
     const batch = (this.#open ??= this.#begin());
     batch.rows.push({
@@ -79,7 +81,7 @@ export class Archive {
       id,
       with: other.bare,
       resource: other.resource,
-      at: new Date(),
+      at: new Date(now),
       sent,
       archived,
       waits,

@@ -212,41 +212,41 @@ export class Federation implements Remote {
   }
 
   #newBatch(): Batch {
-    const batch: Batch = {
-      stanzas: [],
-      routes: new Map(),
-      // The one before first: what is read behind a cursor must not come before it later.
-      written: this.#written.then(() => this.#write(batch)),
-    };
-    this.#written = batch.written.catch(() => undefined);
-    return batch;
+    const stanzas: NewStanza[] = [];
+    const routes = new Map<string, Share>();
+    const written = this.#write(stanzas, routes);
+    this.#written = written.catch(() => undefined);
+    return { stanzas, routes, written };
   }
 
-  async #write(batch: Batch): Promise<void> {
-    this.#batch = undefined;
-    this.#writing = batch;
+  /** What is written grows until the transaction is at work: with what a turn writes elsewhere it is one commit. */
+  async #write(stanzas: readonly NewStanza[], routes: ReadonlyMap<string, Share>): Promise<void> {
     const { queue } = this.#options;
-    const shares = [...batch.routes.values()];
-    const orphans = (): Share[] => shares.filter(({ route }) => !this.#destinations.has(keyOf(route)));
-    const add = (stanzas: readonly NewStanza[], due: readonly Share[]): Promise<void> =>
-      queue.add(
-        stanzas,
-        due.map((share) => this.#dueNow(share)),
-      );
-    let due: readonly Share[];
+    const orphans = (): Share[] =>
+      [...routes.values()].filter(({ route }) => !this.#destinations.has(keyOf(route)));
+    let due: readonly Share[] = [];
     try {
-      for (const share of shares) share.isRefused = await queue.holds(share.route, maxQueued);
-      const hasRoom = (stanza: NewStanza): boolean => !batch.routes.get(keyOf(stanza))!.isRefused;
-      const allHave = shares.every(({ isRefused }) => !isRefused);
-      due = orphans();
-      await add(allHave ? batch.stanzas : batch.stanzas.filter(hasRoom), due);
+      await queue.collect(async (holds) => {
+        this.#writing = this.#batch;
+        this.#batch = undefined;
+        for (const share of routes.values()) share.isRefused = await holds(share.route, maxQueued);
+        const hasRoom = (stanza: NewStanza): boolean => !routes.get(keyOf(stanza))!.isRefused;
+        due = orphans();
+        return { stanzas: stanzas.filter(hasRoom), due: due.map((share) => this.#dueNow(share)) };
+      });
     } finally {
       this.#writing = undefined;
-      for (const { route } of shares) this.#destinations.get(keyOf(route))?.wake();
+      // It may not even have been asked for.
+      if (this.#batch?.stanzas === stanzas) this.#batch = undefined;
+      for (const { route } of routes.values()) this.#destinations.get(keyOf(route))?.wake();
     }
     // Who ended while that was written has not seen it; who is there now has been told.
     const left = orphans().filter((share) => !due.includes(share));
-    if (left.length > 0) await add([], left);
+    if (left.length > 0)
+      await queue.add(
+        [],
+        left.map((share) => this.#dueNow(share)),
+      );
     if (orphans().length > 0) this.#look();
   }
 

@@ -34,8 +34,8 @@ export interface MessageFlowOptions extends RouterOptions {
 
 export class MessageFlow {
   readonly #options: MessageFlowOptions;
-  /** The last message of a session that is under way. */
-  readonly #last = new WeakMap<Session, { readonly through: Promise<void>; readonly isOrdered: boolean }>();
+  /** The last message that is under way of a client, or of whatever else sends its messages in order. */
+  readonly #last = new WeakMap<object, { readonly through: Promise<void>; readonly isOrdered: boolean }>();
 
   constructor(options: MessageFlowOptions) {
     this.#options = options;
@@ -53,10 +53,10 @@ export class MessageFlow {
     return stopped ? undefined : this.#across(out);
   }
 
-  /** From elsewhere, for an address of ours; or from inside the node, for any. */
-  arrive(stanza: Element, from: Jid, to: Jid): Done {
+  /** From elsewhere, for an address of ours; or from inside the node, for any. `lane`: the stream that it came on. */
+  arrive(stanza: Element, from: Jid, to: Jid, lane?: object): Done | Underway {
     const coming = passage("in", stanza, from, to, to.bare, undefined, handlingOf(stanza));
-    return throughOf(this.#enter(coming, undefined));
+    return this.#enter(coming, undefined, lane);
   }
 
   /** One of many copies: `coming` is its way in, and what it says is written already. */
@@ -73,15 +73,22 @@ export class MessageFlow {
     return stopped instanceof Promise ? stopped.then(onwards) : onwards();
   }
 
-  /** From the sender's side to the other one. */
+  /** From the sender's side to the other one. What is refused there has been sent all the same. */
   #across(out: Passage): Done | Underway {
     const { stanza, from, to, session, handling } = out;
     const coming = passage("in", stanza, from, to, to.bare, session, handling);
     if (out.plain !== undefined) coming.plain = out.plain;
-    return this.#enter(coming, out);
+    const refused = (error: unknown): Done =>
+      throughOf(this.#after(out, coming, undefined, () => this.#options.refuse(stanza, error)));
+    try {
+      const done = this.#enter(coming, out);
+      return done instanceof Promise ? done.catch(refused) : done;
+    } catch (error) {
+      return refused(error);
+    }
   }
 
-  #enter(coming: Passage, out: Passage | undefined): Done | Underway {
+  #enter(coming: Passage, out: Passage | undefined, lane?: object): Done | Underway {
     const { domain, registry, sessions, accountExists, remote, serves } = this.#options;
     const { stanza, from, to } = coming;
     const service = registry.services.get(to.bare);
@@ -98,19 +105,19 @@ export class MessageFlow {
     }
     // Nobody reads what is written to the server itself, and nobody lives at the parts of its domain.
     if (to.local === "" || to.domain !== domain) return unserved(stanza);
-    if (sessions.has(to.bare)) return this.#pass(coming, out);
+    if (sessions.has(to.bare)) return this.#pass(coming, out, lane);
     const exists = accountExists(to.local);
     if (exists instanceof Promise)
-      return exists.then((is) => (is ? throughOf(this.#pass(coming, out)) : unserved(stanza)));
-    return exists ? this.#pass(coming, out) : unserved(stanza);
+      return exists.then((is) => (is ? throughOf(this.#pass(coming, out, lane)) : unserved(stanza)));
+    return exists ? this.#pass(coming, out, lane) : unserved(stanza);
   }
 
   /** The recipient's side, of an account that is there. */
-  #pass(coming: Passage, out: Passage | undefined): Done | Underway {
+  #pass(coming: Passage, out: Passage | undefined, lane?: object): Done | Underway {
     this.#refuseAtOnce(coming);
     const stopped = runStages(this.#options.registry.message, coming, "filter", "archive");
     const onwards = (is: boolean): Done | Underway =>
-      this.#after(out, coming, coming.durable, is ? undefined : () => this.#deliver(coming));
+      this.#after(out, coming, coming.durable, is ? undefined : () => this.#deliver(coming), lane);
     return stopped instanceof Promise ? stopped.then((is) => throughOf(onwards(is))) : onwards(stopped);
   }
 
@@ -121,40 +128,40 @@ export class MessageFlow {
     if (to.isBare || !this.#options.sessions.get(to)) throw new StanzaError("service-unavailable");
   }
 
-  /** Once both sides are safe: the copies of the sender's side, then what happens on the other one. */
+  /** Never throws. Once both sides are safe: the copies of the sender's side, then what happens on the other one. */
   #after(
     out: Passage | undefined,
     { stanza }: Passage,
     durable: Promise<void> | undefined,
     then?: () => Done,
+    lane: object | undefined = out?.session,
   ): Done | Underway {
-    const session = out?.session;
-    const last = session && this.#last.get(session);
+    const last = lane && this.#last.get(lane);
     // Commits come in order, and so does what waits for one of them. Anything else waits for the message before.
     const isOrdered = !durable || !out?.durable || durable === out.durable;
     const own = isOrdered ? (durable ?? out?.durable) : Promise.all([durable, out.durable]);
     const wait = last && !(own && isOrdered && last.isOrdered) ? Promise.all([own, last.through]) : own;
-    if (!wait) return this.#effect(out, then);
+    if (!wait) return this.#effect(out, stanza, then);
     const through: Promise<void> = wait.then(
       () => {
-        if (session && this.#last.get(session)?.through === through) this.#last.delete(session);
-        try {
-          const done = this.#effect(out, then);
-          return done?.catch((error: unknown) => this.#options.refuse(stanza, error));
-        } catch (error) {
-          return this.#options.refuse(stanza, error);
-        }
+        if (lane && this.#last.get(lane)?.through === through) this.#last.delete(lane);
+        return this.#effect(out, stanza, then);
       },
       (error: unknown) => this.#options.refuse(stanza, error),
     );
-    if (session) this.#last.set(session, { through, isOrdered });
+    if (lane) this.#last.set(lane, { through, isOrdered });
     return new Underway(through);
   }
 
   /** Stays synchronous as long as every handler does: then all happens in the order of the commits. */
-  #effect(out: Passage | undefined, then?: () => Done): Done {
-    const copied = out && runStages(this.#options.registry.message, out, "copy", "deliver");
-    return copied instanceof Promise ? copied.then(then) : then?.();
+  #effect(out: Passage | undefined, stanza: Element, then?: () => Done): Done {
+    try {
+      const copied = out && runStages(this.#options.registry.message, out, "copy", "deliver");
+      const done = copied instanceof Promise ? copied.then(then) : then?.();
+      return done?.catch((error: unknown) => this.#options.refuse(stanza, error));
+    } catch (error) {
+      return this.#options.refuse(stanza, error);
+    }
   }
 
   #deliver(coming: Passage): Done {
@@ -174,7 +181,8 @@ export class MessageFlow {
   }
 }
 
-const throughOf = (done: Done | Underway): Done => (done instanceof Underway ? done.through : done);
+/** For who waits until it is through. */
+export const throughOf = (done: Done | Underway): Done => (done instanceof Underway ? done.through : done);
 
 /** Every passage has the same shape: one of the hot objects. */
 function passage(

@@ -41,7 +41,17 @@ export interface Due extends Route {
   readonly pause: number;
 }
 
+export interface NewOutbound {
+  readonly stanzas: readonly NewStanza[];
+  readonly due: readonly Due[];
+}
+
 export interface OutboundQueue {
+  /**
+   * Queues what `collect` gives, and notes where nobody looks after it yet. It is asked once the transaction is at work,
+   * so that one commit holds all that came until then, here and elsewhere. `holds` is the one below, in there.
+   */
+  collect(collect: (holds: OutboundQueue["holds"]) => Promise<NewOutbound>): Promise<void>;
   /** Queues stanzas, and notes where nobody looks after them yet. */
   add(stanzas: readonly NewStanza[], due: readonly Due[]): Promise<void>;
   /** The oldest behind `after`. */

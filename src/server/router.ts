@@ -6,7 +6,7 @@ import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { handlingOf } from "../xmpp/message-kind.ts";
 import { errorReply, iqPayload, resultReply, toStanzaError } from "../xmpp/stanza.ts";
 import { attr, escapeAttribute, namespaceOf, serialize, xml, type Element } from "../xmpp/xml.ts";
-import { MessageFlow, Underway } from "./message-flow.ts";
+import { MessageFlow, throughOf, type Underway } from "./message-flow.ts";
 import type { IqRequest, IqRoute, Passage } from "./module.ts";
 import type { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
@@ -66,8 +66,7 @@ export class Router {
 
   /** A stanza from a client of ours. Its `from` is stamped here (RFC 6120 §8.1.2.1). */
   receive(session: Session, stanza: Element): Done {
-    const done = this.begin(session, stanza);
-    return done instanceof Underway ? done.through : done;
+    return throughOf(this.begin(session, stanza));
   }
 
   /**
@@ -97,31 +96,34 @@ export class Router {
       const from = addressOf(stanza, "from");
       const to = addressOf(stanza);
       if (!from || !to) throw new Error(`a stanza without addresses was routed: ${stanza.name}`);
-      return this.#take(stanza, from, to);
+      return throughOf(this.#take(stanza, from, to));
     } catch (error) {
       return this.#refuse(stanza, error);
     }
   }
 
-  /** A stanza from another domain, which has proven that it is the one in `from`. What is not for us goes nowhere. */
-  receiveRemote(stanza: Element): Done {
+  /**
+   * A stanza from another domain, which has proven that it is the one in `from`. What is not for us goes nowhere. `lane`
+   * is the stream that it came on, which may go on meanwhile, as with `begin`.
+   */
+  receiveRemote(stanza: Element, lane?: object): Done | Underway {
     const from = parseJid(attr(stanza, "from") ?? "");
     const to = parseJid(attr(stanza, "to") ?? "");
     if (from && to && this.serves(to.domain) && !this.serves(from.domain))
-      return this.#take(stanza, from, to);
+      return this.#take(stanza, from, to, lane);
   }
 
-  #take(stanza: Element, from: Jid, to: Jid): Done {
+  #take(stanza: Element, from: Jid, to: Jid, lane?: object): Done | Underway {
     try {
-      const done = this.#bring(stanza, from, to);
+      const done = this.#bring(stanza, from, to, lane);
       return done instanceof Promise ? done.catch((error: unknown) => this.#refuse(stanza, error)) : done;
     } catch (error) {
       return this.#refuse(stanza, error);
     }
   }
 
-  #bring(stanza: Element, from: Jid, to: Jid): Done {
-    if (stanza.name === "message") return this.#messages.arrive(stanza, from, to);
+  #bring(stanza: Element, from: Jid, to: Jid, lane: object | undefined): Done | Underway {
+    if (stanza.name === "message") return this.#messages.arrive(stanza, from, to, lane);
     if (stanza.name === "iq") return this.#iq(stanza, from, to, undefined);
     return this.#arrive(stanza, from, to, undefined);
   }
@@ -335,6 +337,8 @@ export class Router {
       this.#options.log.error({ err: thrown }, "a stanza could not be handled");
     const type = attr(stanza, "type");
     if (type === "error" || type === "result") return;
+    // One stanza to many has no many answers.
+    if (stanza.name === "message" && attr(stanza, "to") === undefined) return;
     // Probes are the server's own, and nobody waits for their answer.
     const { condition } = error;
     if (type === "probe" && (condition.startsWith("remote-server") || condition === "not-allowed")) return;

@@ -9,6 +9,7 @@ import { verifyKey } from "./s2s-out.ts";
 import { StreamSet, type Member } from "./stream-set.ts";
 import { UnboundConnections } from "./throttle.ts";
 import type { ServerTls } from "./tls.ts";
+import type { Underway } from "./message-flow.ts";
 
 /** Connections of one network on which nobody is known yet: a host of many domains that all come back at once. */
 const maxStrangers = 64;
@@ -50,8 +51,11 @@ export interface S2sOptions {
   readonly timing?: Partial<S2sTiming>;
   /** Whether a domain is served here: the node's own, or a part of it. */
   isLocal(domain: string): boolean;
-  /** A stanza whose `from` is proven and whose `to` is ours; it is acknowledged once what this returns has settled. */
-  receive(stanza: Element): void | Promise<void>;
+  /**
+   * A stanza whose `from` is proven and whose `to` is ours; it is acknowledged once what this returns has settled. The
+   * next one of `lane`, a stream, may come while a message is under way.
+   */
+  receive(stanza: Element, lane: object): void | Promise<void> | Underway;
   /** A domain has proven itself on a stream that it began: it can be reached perhaps, and with bidi on that very stream. */
   seen?(local: string, remote: string): void;
 }

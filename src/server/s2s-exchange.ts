@@ -8,6 +8,7 @@ import { NS } from "../xmpp/ns.ts";
 import { limitsAfterAuthentication, type ParserEvent } from "../xmpp/parser.ts";
 import { isStanza } from "../xmpp/stanza.ts";
 import { attr, namespaceOf, xml, type Element } from "../xmpp/xml.ts";
+import { Underway } from "./message-flow.ts";
 import type { PeerTrust } from "./s2s-certificate.ts";
 import type { OpenLink, S2sContext } from "./s2s-context.ts";
 import { Delivery, type Pair } from "./s2s-delivery.ts";
@@ -15,6 +16,9 @@ import { Dialback, pairOf, type DialbackStream } from "./s2s-dialback.ts";
 import { streamCondition, type PeerLimits } from "./s2s-features.ts";
 import type { Outcome } from "./s2s-link.ts";
 import type { XmppStream } from "./stream.ts";
+
+/** Of one stream: what a burst of messages needs to share commits. */
+const maxUnderway = 256;
 
 type Done = void | Promise<void>;
 
@@ -50,6 +54,10 @@ export class Exchange implements OpenLink, DialbackStream {
   #active = true;
   #activeAt = 0;
   #ended: (() => void)[] = [];
+  /** What is under way, and the end of the last of it. */
+  #underway = 0;
+  #last: Promise<void> | undefined;
+  #leaving = false;
 
   constructor(context: S2sContext, stream: XmppStream, options: ExchangeOptions) {
     this.#context = context;
@@ -109,12 +117,28 @@ export class Exchange implements OpenLink, DialbackStream {
     this.#stream.send(element);
   }
 
+  /** Ends the stream; in order, where nothing is wrong with the peer. */
   close(error?: StreamError): void {
-    this.#stream.close(error);
+    if (error) this.#stream.close(error);
+    else this.leave();
+  }
+
+  /** Resolves once no message is under way; `undefined` where none is. What comes meanwhile waits behind them. */
+  get idle(): Promise<void> | undefined {
+    return this.#underway > 0 ? this.#last : undefined;
+  }
+
+  /** Ends it in order: what was begun is acknowledged yet, and what comes now is the peer's to send again. */
+  leave(error?: StreamError): void {
+    const { idle } = this;
+    if (!idle) return this.#stream.close(error);
+    this.#leaving = true;
+    void idle.then(() => this.#stream.close(error));
   }
 
   /** What comes in once TLS is up, but for SASL and features. */
   received(element: Element, bytes: number): Done {
+    if (this.#leaving) return;
     if (isStanza(element)) return this.#stanza(element, bytes);
     const xmlns = namespaceOf(element);
     if (xmlns === NS.dialback) return this.#dialback.received(element);
@@ -246,14 +270,42 @@ export class Exchange implements OpenLink, DialbackStream {
     if (to && !isLocal(to.domain)) throw new StreamError("host-unknown", `${to.domain} is not served here`);
     this.#active = true;
     const wait = flows.spend(domain, bytes);
-    const done = this.#isPong(stanza, from.full, written) ? undefined : this.#context.receive(stanza);
-    if (!done && wait === 0) return this.#delivery.handled();
-    return this.#settle(done, wait);
+    const take = (): Done => (this.#isPong(stanza, from.full, written) ? this.#count() : this.#take(stanza));
+    const { idle } = this;
+    // Whatever is no message waits for all that are under way.
+    const isNext = stanza.name === "message" && this.#underway < maxUnderway;
+    const done = idle && !isNext ? idle.then(take) : take();
+    return done || wait > 0 ? this.#settle(done, wait) : undefined;
+  }
+
+  #take(stanza: Element): Done {
+    const done = this.#context.receive(stanza, this);
+    if (done instanceof Underway) return void this.#follow(done.through);
+    const { idle } = this;
+    if (done) return this.#follow(Promise.all([done, idle]));
+    return idle ? void this.#follow(idle) : this.#count();
+  }
+
+  /** It counts behind all that came before. They come to their ends in order. */
+  #follow(through: Promise<unknown>): Promise<void> {
+    this.#underway += 1;
+    // What came before both sides began to count is not counted later either.
+    const { isManaged } = this;
+    return (this.#last = through
+      .then(() => (isManaged ? this.#count() : undefined))
+      .catch((error: unknown) => {
+        this.#context.log.error({ err: error }, "a message could not be handled");
+        this.close(new StreamError("internal-server-error"));
+      })
+      .finally(() => (this.#underway -= 1)));
+  }
+
+  #count(): void {
+    this.#delivery.handled();
   }
 
   async #settle(done: Done, wait: number): Promise<void> {
     await done;
-    this.#delivery.handled();
     // Meanwhile nothing is read; the peer's queue grows, and not ours.
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait).unref());
   }
@@ -267,6 +319,9 @@ export class Exchange implements OpenLink, DialbackStream {
   }
 
   #manage(element: Element): void {
+    const { idle } = this;
+    // Asked now, it would have to be asked again.
+    if (element.name === "r" && idle) return void idle.then(() => this.#delivery.received(element));
     if (element.name !== "enable") return this.#delivery.received(element);
     // XEP-0198 §3: once, by who began the stream, and not before stanzas may be sent.
     if (this.#initiated || this.#delivery.isManaged || this.speaks.size === 0) {

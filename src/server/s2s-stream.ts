@@ -32,7 +32,12 @@ export abstract class PeerStream implements StreamHandler, Member {
   abstract sweep(now: number): void;
 
   close(error?: StreamError): void {
-    this.stream.close(error);
+    if (this.exchange) this.exchange.leave(error);
+    else this.stream.close(error);
+  }
+
+  finishing(): Promise<void> | undefined {
+    return this.exchange?.idle;
   }
 
   destroy(): void {

@@ -78,6 +78,18 @@ export const outboundStore = (store: Store) => {
   const of = ({ local, domain }: Route) => and(eq(domains.local, local), eq(domains.domain, domain));
 
   return {
+    /** Queues what `collect` gives once the transaction is at work; `holds` is the one below, in there. */
+    collect: (
+      collect: (
+        holds: (route: Route, size: number) => Promise<boolean>,
+      ) => Promise<{ readonly stanzas: readonly NewOutbound[]; readonly due: readonly Due[] }>,
+    ): Promise<void> =>
+      store.transaction(async (tx) => {
+        const inside = outboundStore(tx);
+        const { stanzas, due } = await collect(inside.holds);
+        await inside.add(stanzas, due);
+      }),
+
     /** Queues stanzas, and notes where nobody looks after them yet. */
     add: (rows: readonly NewOutbound[], due: readonly Due[]): Promise<void> =>
       store.transaction(async (tx) => {
