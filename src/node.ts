@@ -315,7 +315,8 @@ async function federate(
     dialback: config.s2s.dialback,
     secret: await accountStore(store).secret("dialback", randomBytes(32).toString("base64")),
     isLocal: (name) => router.serves(name) || components.has(name),
-    receive: (stanza) => (components.isFor(stanza) ? router.route(stanza) : router.receiveRemote(stanza)),
+    receive: (stanza, lane) =>
+      components.isFor(stanza) ? router.route(stanza) : router.receiveRemote(stanza, lane),
     seen: (local, remote) => federation.seen(local, remote),
   });
   // Who has become denied is not spoken with any more.

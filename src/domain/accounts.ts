@@ -57,6 +57,9 @@ export class Accounts {
   /** When passwords were changed, in the time of `performance.now`. */
   readonly #changed = new Map<string, number>();
   #unknownKey: Promise<string> | undefined;
+  /** Names that are accounts. What was found before a removal is not remembered. */
+  readonly #known = new Set<string>();
+  #removals = 0;
 
   constructor({ domain, store, events }: AccountsOptions) {
     this.#domain = domain;
@@ -141,6 +144,7 @@ export class Accounts {
       await mustExist(rows, jid);
       await rows.remove(local, new Date());
     });
+    this.#forget(local);
     await this.#clear(local);
   }
 
@@ -157,6 +161,7 @@ export class Accounts {
       if (isNeeded) throw new StanzaError("not-allowed", { text: "The last administrator cannot leave" });
       await rows.remove(local, new Date());
     });
+    this.#forget(local);
     return () => this.#clear(local);
   }
 
@@ -181,8 +186,21 @@ export class Accounts {
     return row && !row.removedAt ? this.#account(row) : undefined;
   }
 
-  async exists(local: string): Promise<boolean> {
-    return (await this.find(local)) !== undefined;
+  /** Whether there is an account of that name. Asked for every message, so that who is there is remembered. */
+  exists(local: string): boolean | Promise<boolean> {
+    return this.#known.has(local) || this.#look(local);
+  }
+
+  #forget(local: string): void {
+    this.#removals += 1;
+    this.#known.delete(local);
+  }
+
+  async #look(local: string): Promise<boolean> {
+    const removals = this.#removals;
+    const exists = (await this.find(local)) !== undefined;
+    if (exists && removals === this.#removals) this.#known.add(local);
+    return exists;
   }
 
   /** Whether there is an account that may be used. */
