@@ -18,6 +18,9 @@ const mechanisms: Readonly<Record<string, CredentialsRow["hash"]>> = {
   "SCRAM-SHA-512": "SHA-512",
 };
 
+/** In bytes: those of the hash. */
+const keyLengths = { "SHA-1": 20, "SHA-256": 32, "SHA-512": 64 } as const;
+
 export interface AccountImportOptions {
   readonly jid: Jid;
   readonly password: string | undefined;
@@ -133,15 +136,27 @@ export class AccountImport {
       this.#options.note(`${mechanism} is not spoken here`);
       return true;
     }
-    const part = (name: string): string => childText(element, name)?.trim() ?? "";
-    const iterations = Number(part("iter-count"));
-    const [salt, storedKey, serverKey] = [part("salt"), part("stored-key"), part("server-key")] as const;
-    const isWhole = [salt, storedKey, serverKey].every((value) => Buffer.from(value, "base64").length > 0);
-    if (!isWhole || !Number.isSafeInteger(iterations) || iterations < 1)
+    const part = (name: string): Buffer => Buffer.from(childText(element, name)?.trim() ?? "", "base64");
+    const iterations = Number(childText(element, "iter-count")?.trim());
+    const parts = [part("salt"), part("stored-key"), part("server-key")];
+    // ejabberd 23.01 exports base64 of base64.
+    const isTwice = parts[1]!.length > keyLengths[hash];
+    const [salt, storedKey, serverKey] = parts.map((one) =>
+      isTwice ? Buffer.from(one.toString("latin1"), "base64") : one,
+    ) as [Buffer, Buffer, Buffer];
+    const isWhole = [storedKey, serverKey].every(({ length }) => length === keyLengths[hash]);
+    if (!isWhole || salt.length === 0 || !Number.isSafeInteger(iterations) || iterations < 1)
       throw new StanzaError("not-acceptable", { text: `The ${mechanism} credentials are not whole` });
     if (this.#verifiers.some((one) => one.hash === hash))
       throw new StanzaError("not-acceptable", { text: `There are two ${mechanism} credentials` });
-    this.#verifiers.push({ local: this.#options.jid.local, hash, salt, iterations, storedKey, serverKey });
+    this.#verifiers.push({
+      local: this.#options.jid.local,
+      hash,
+      iterations,
+      salt: salt.toString("base64"),
+      storedKey: storedKey.toString("base64"),
+      serverKey: serverKey.toString("base64"),
+    });
     return true;
   }
 }

@@ -37,7 +37,7 @@ export class MessageImport {
     const message = forwarded && child(forwarded, "message", NS.client);
     const stamp = forwarded && child(forwarded, "delay", NS.delay);
     const at = stamp && parseDateTime(attr(stamp, "stamp") ?? "");
-    return message !== undefined && at !== undefined && this.#add(message, at, attr(result, "id"));
+    return message !== undefined && at !== undefined && this.#add(message, at, true, attr(result, "id"));
   }
 
   /** A message that waited; `false` where it is none. */
@@ -47,7 +47,7 @@ export class MessageImport {
     const delays = children(message, "delay", NS.delay);
     const ours = delays.find((delay) => attr(delay, "from") === this.#domain);
     const at = parseDateTime(attr(ours ?? delays[0] ?? message, "stamp") ?? "") ?? new Date();
-    return this.#add(without(message, ours), at, undefined);
+    return this.#add(without(message, ours), at, false);
   }
 
   /** Whether it is one of the archive, which waits from now on. */
@@ -74,7 +74,7 @@ export class MessageImport {
     await this.#written(rows);
   }
 
-  async #add(message: Element, at: Date, archiveId: string | undefined): Promise<boolean> {
+  async #add(message: Element, at: Date, archived: boolean, archiveId = ""): Promise<boolean> {
     const from = parseJid(attr(message, "from") ?? this.#account);
     const to = parseJid(attr(message, "to") ?? this.#account);
     if (!from || !to) return false;
@@ -83,13 +83,13 @@ export class MessageImport {
     const messageId = messageIdOf(message);
     this.#batch.push({
       account: this.#account,
-      id: archiveId ?? "",
+      id: archiveId,
       with: other.bare,
       resource: other.resource,
       at,
       sent,
-      archived: archiveId !== undefined,
-      waits: archiveId === undefined,
+      archived,
+      waits: !archived,
       idHash: messageId === undefined ? null : crc32(messageId),
       stanza: serialize(inNoStream(without(message, this.#stanzaId(message)))),
     });

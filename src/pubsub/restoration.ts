@@ -114,6 +114,8 @@ export class Restoration {
 function lenient(config: NodeConfig, form: DataForm | undefined): { config: NodeConfig; left: string[] } {
   const left: string[] = [];
   for (const field of form?.fields.values() ?? []) {
+    // A field without a value says nothing: it is the default there, and so here.
+    if (field.values.length === 0) continue;
     try {
       config = withForm(config, { ...form!, fields: new Map([[field.name, field]]) });
     } catch (error) {

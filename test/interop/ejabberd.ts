@@ -20,7 +20,7 @@ const told =
   '{ "urn:xmpp:microblog:0": { max_items: 100, notify_retract: true, presence_based_delivery: false } }';
 
 /** Debian has Erlang's applications in the folder of the machine's architecture. */
-async function libraries(): Promise<string[]> {
+export async function libraries(): Promise<string[]> {
   const folders = await readdir("/usr/lib");
   return folders.filter((name) => name.includes("-linux-gnu")).map((name) => join("/usr/lib", name));
 }
