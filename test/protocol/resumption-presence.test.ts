@@ -58,7 +58,6 @@ async function play(t: TestContext, seconds = 600) {
 
 test("nobody notices that a session rests, or that it is resumed", async (t) => {
   const { stage, romeo, juliet, id } = await play(t);
-  await using _ = stage;
   await loses(stage, juliet);
   await romeo.receivesNothing();
   romeo.sends(`<presence type='probe' to='${juliet.full}'/>`);
@@ -70,7 +69,6 @@ test("nobody notices that a session rests, or that it is resumed", async (t) => 
 
 test("what comes meanwhile is there when the client is back, and only the latest of presence", async (t) => {
   const { stage, romeo, juliet, id } = await play(t);
-  await using _ = stage;
   await juliet.asks(`<iq type='get'><query xmlns='${NS.roster}'/></iq>`);
   await loses(stage, juliet);
   romeo.sends("<presence><show>away</show></presence>");
@@ -99,7 +97,6 @@ test("what comes meanwhile is there when the client is back, and only the latest
 
 test("when its time is over, all who saw it or were greeted by it learn that it is gone, once", async (t) => {
   const { stage, romeo, juliet } = await play(t, 1);
-  await using _ = stage;
   const stranger = await stage.login("romeo", { resource: "other", presence: false });
   juliet.sends(`<presence to='${stranger.full}'/>`);
   await stranger.receives(`<presence from='${juliet.full}'/>`);
@@ -110,7 +107,6 @@ test("when its time is over, all who saw it or were greeted by it learn that it 
 
 test("what it did not get is dealt with as for somebody who is away, in order", async (t) => {
   const { stage, romeo, juliet } = await play(t);
-  await using _ = stage;
   await loses(stage, juliet);
   romeo.sends("<presence><show>away</show></presence>");
   for (const n of [1, 2, 3])
@@ -143,7 +139,6 @@ test("what it did not get is dealt with as for somebody who is away, in order", 
 
 test("what another client of the account has taken does not come again", async (t) => {
   const { stage, romeo, juliet } = await play(t);
-  await using _ = stage;
   const tablet = await stage.login("juliet", { resource: "tablet" });
   await loses(stage, juliet);
   romeo.sends(`<message type='chat' to='${juliet.bare}' id='both'><body>both</body></message>`);
@@ -169,7 +164,6 @@ test("what another client of the account has taken does not come again", async (
 
 test("messages that were acknowledged do not come again, those that were not do", async (t) => {
   const { stage, romeo, juliet } = await play(t);
-  await using _ = stage;
   for (const n of [1, 2, 3])
     romeo.sends(`<message type='chat' to='${juliet.bare}' id='${n}'><body>${n}</body></message>`);
   for (const n of [1, 2, 3]) await juliet.receives(`<message id='${n}'/>`);
@@ -198,7 +192,6 @@ for (const [what, act] of [
 ] as const) {
   test(`a session that rests ends when ${what}`, async (t) => {
     const { stage, romeo, juliet } = await play(t);
-    await using _ = stage;
     await loses(stage, juliet);
     await ends(stage, juliet, () => act(stage));
     await romeo.receives(`<presence type='unavailable' from='${juliet.full}'/>`);
@@ -209,7 +202,6 @@ for (const [what, act] of [
 
 test("sessions outlive a restart: those that rested, and those that were connected", async (t) => {
   const { stage, romeo, juliet, id } = await play(t);
-  await using _ = stage;
   const romeosId = await enablesResumption(romeo);
   await juliet.asks(`<iq type='get'><query xmlns='${NS.roster}'/></iq>`);
   juliet.sends(`<presence to='stranger@pipit.test'/><presence to='mercutio@verona.test/x'/>`);
@@ -247,7 +239,6 @@ test("sessions outlive a restart: those that rested, and those that were connect
 
 test("after a restart a session that nobody resumes is gone for all, as it would have been before", async (t) => {
   const { stage, romeo, juliet, id } = await play(t, 2);
-  await using _ = stage;
   const romeosId = await enablesResumption(romeo);
   juliet.sends(`<presence to='${romeo.full}'/>`);
   await juliet.pings();
