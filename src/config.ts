@@ -190,6 +190,16 @@ const settings = z.strictObject({
       .default(0)
       .describe("Days after which messages go from everybody's archive; 0: never, they are their people's"),
   }),
+  push: group({
+    include_sender: flag
+      .default(false)
+      .describe(
+        "Tell push services, which are third parties, who the last message is from; else only how many there are",
+      ),
+    include_body: flag
+      .default(false)
+      .describe("Tell push services what the last message says, where it is not encrypted"),
+  }),
   upload: group({
     max_file_size: count
       .default(100 * 1024 ** 2)

@@ -111,6 +111,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
     maturity: "Stable",
     note: "in messages to `timeline@`",
   },
+  "0357": { title: "Push Notifications", version: "0.4.1", maturity: "Deferred" },
   "0363": { title: "HTTP File Upload", version: "1.2.0", maturity: "Stable" },
   "0352": { title: "Client State Indication", version: "1.0.0", maturity: "Stable" },
   "0368": { title: "SRV records for XMPP over TLS", version: "1.1.0", maturity: "Stable" },

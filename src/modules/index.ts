@@ -30,6 +30,7 @@ import ping from "./ping.ts";
 import presence from "./presence.ts";
 import privateStorage from "./private-storage.ts";
 import probes from "./probes.ts";
+import push from "./push.ts";
 import registration from "./registration.ts";
 import remotePresence from "./remote-presence.ts";
 import reports from "./reports.ts";
@@ -68,6 +69,7 @@ export const modules: readonly PipitModule[] = [
   offline,
   archive,
   carbons,
+  push,
   tombstones,
   archiveQuery,
   archivePreferences,

@@ -1,6 +1,7 @@
 /** Every table, once, over a column kit. The SQL that makes them is in `migrations/`; a test holds both together. */
 import type { Columns } from "./columns.ts";
 import { loginTables } from "./schema-logins.ts";
+import { pushTables } from "./schema-push.ts";
 import { socialTables } from "./schema-social.ts";
 import { stanzaTables } from "./schema-stanzas.ts";
 
@@ -39,6 +40,7 @@ export function schema(columns: Columns) {
       (t) => [primaryKey({ columns: [t.local, t.hash] })],
     ),
     ...loginTables(columns),
+    ...pushTables(columns),
     /** Values that the node makes once and keeps, such as the key behind the salts of unknown users. */
     secrets: table("secrets", { name: text().primaryKey(), value: text().notNull() }),
     /** The last version given to a change of a roster, and the one from which on all removals are still remembered. */
