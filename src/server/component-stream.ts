@@ -57,6 +57,8 @@ export class ComponentStream implements StreamHandler, ComponentLink {
   ask(): void {
     if (this.#askedAt !== undefined) return;
     this.#askedAt = performance.now();
+    // What came before the question is no answer to it.
+    this.#stream.quietFor(this.#askedAt);
     const attrs = { type: "get", id: "idle", from: this.#context.domain, to: this.#domain };
     this.#stream.send(xml("iq", attrs, xml("ping", { xmlns: NS.ping })));
   }

@@ -1,9 +1,11 @@
 /** XEP-0114: Jabber Component Protocol, "accept". */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { listenComponents } from "../../src/server/component-listener.ts";
 import { attr, child, children } from "../../src/xmpp/xml.ts";
 import { cast } from "../support/cast.ts";
 import { ComponentActor } from "../support/component.ts";
+import { world } from "../support/world.ts";
 
 const secret = "correct horse";
 const plays = "plays.pipit.test";
@@ -233,4 +235,74 @@ test("a component whose domain the node serves itself stops the start", async (t
     cast(t, {}, { config: { components: { "pipit.test": { secret } } } }),
     /components: pipit\.test is served by the node itself/,
   );
+});
+
+test("a component is found by other servers, and finds them", async (t) => {
+  const config = { components: { plays: { secret } }, listen: { component: 0 } };
+  await using verona = await world(
+    t,
+    { capulet: { juliet: {} }, montague: { romeo: {} } },
+    { houses: { capulet: { config } } },
+  );
+  const { romeo } = verona.actors;
+  const { capulet } = verona.stages;
+  const name = "plays.capulet.example";
+  verona.dns.zone[`_xmpp-server._tcp.${name}`] = verona.dns.zone["_xmpp-server._tcp.capulet.example"]!;
+  const component = await ComponentActor.joins(capulet.node.ports.component!, name, secret);
+  romeo.sends(`<message to='hamlet@${name}' type='chat'><body>Who's there?</body></message>`);
+  await component.receives(
+    `<message from='${romeo.full}' to='hamlet@${name}' type='chat'><body>Who's there?</body></message>`,
+  );
+  component.sends(
+    `<message from='hamlet@${name}/x' to='${romeo.full}' type='chat'><body>Nay</body></message>`,
+  );
+  await romeo.receives(`<message from='hamlet@${name}/x' type='chat'><body>Nay</body></message>`);
+  const asked = romeo.asks(`<iq type='get' to='${name}' id='v'><query xmlns='jabber:iq:version'/></iq>`);
+  const query = await component.receives(`<iq type='get' from='${romeo.full}' to='${name}'/>`);
+  component.sends(`<iq type='result' id='${attr(query, "id")}' from='${name}' to='${romeo.full}'/>`);
+  await asked;
+  await component.asks(
+    `<iq type='get' from='hamlet@${name}' to='montague.example'><ping xmlns='urn:xmpp:ping'/></iq>`,
+    `<iq type='result' from='montague.example' to='hamlet@${name}'/>`,
+  );
+  await component.ends();
+  romeo.sends(`<message to='hamlet@${name}' type='chat' id='m'><body>Gone?</body></message>`);
+  await romeo.receives(bounce("message", `id='m' from='hamlet@${name}'`, "remote-server-timeout"));
+});
+
+test("a connection that is dead makes room for the next", async (t) => {
+  const { stage } = await play(t);
+  const { components, router, events, log } = stage.node;
+  const timing = { answer: 100, sweep: 20 };
+  const options = {
+    domain: stage.domain,
+    host: "127.0.0.1",
+    port: 0,
+    components,
+    router,
+    events,
+    log,
+    timing,
+  };
+  const port = await listenComponents(options);
+  t.after(() => port.close());
+  const dead = await ComponentActor.joins(port.port, plays, secret);
+  const alive = await ComponentActor.joins(port.port, "other.example", "another");
+  for (const [name, proof] of [
+    [plays, secret],
+    ["other.example", "another"],
+  ] as const) {
+    const second = await ComponentActor.connects(port.port, name);
+    await second.handshakes(proof);
+    await second.receives(streamError("conflict"));
+  }
+  const ping = await alive.receives("<iq type='get'><ping xmlns='urn:xmpp:ping'/></iq>");
+  alive.sends(`<iq type='result' id='${attr(ping, "id")}' from='other.example' to='${stage.domain}'/>`);
+  await dead.receives("<iq type='get'><ping xmlns='urn:xmpp:ping'/></iq>");
+  await dead.receives(streamError("connection-timeout"));
+  await dead.closed();
+  assert.equal(alive.ended, false);
+  const next = await ComponentActor.joins(port.port, plays, secret);
+  await next.ends();
+  await alive.ends();
 });
