@@ -1,6 +1,6 @@
 /** What accounts sent and received: written on the hot path, read in pages (XEP-0313), in order of position. */
 import { and, asc, count, desc, eq, gt, gte, inArray, lt, lte, sql, type SQL } from "drizzle-orm";
-import { prepared } from "./prepared.ts";
+import { driven, prepared } from "./prepared.ts";
 import type { Schema } from "./schema.ts";
 import type { Db, Store } from "./store.ts";
 
@@ -38,23 +38,20 @@ export interface WaitingMessage {
   readonly length: number;
 }
 
-const insertRow = prepared(({ db, t: { messages } }) =>
-  db
-    .insert(messages)
-    .values({
-      position: sql.placeholder("position"),
-      account: sql.placeholder("account"),
-      id: sql.placeholder("id"),
-      with: sql.placeholder("with"),
-      resource: sql.placeholder("resource"),
-      at: sql.placeholder("at"),
-      sent: sql.placeholder("sent"),
-      archived: sql.placeholder("archived"),
-      waits: sql.placeholder("waits"),
-      idHash: sql.placeholder("idHash"),
-      stanza: sql.placeholder("stanza"),
-    })
-    .prepare(),
+const insertRow = driven(({ db, t: { messages } }) =>
+  db.insert(messages).values({
+    position: sql.placeholder("position"),
+    account: sql.placeholder("account"),
+    id: sql.placeholder("id"),
+    with: sql.placeholder("with"),
+    resource: sql.placeholder("resource"),
+    at: sql.placeholder("at"),
+    sent: sql.placeholder("sent"),
+    archived: sql.placeholder("archived"),
+    waits: sql.placeholder("waits"),
+    idHash: sql.placeholder("idHash"),
+    stanza: sql.placeholder("stanza"),
+  }),
 );
 const selectRow = prepared(({ db, t: { messages } }) =>
   db
@@ -173,7 +170,23 @@ export const messageStore = (store: Store) => {
     append: (rows: () => readonly MessageRow[]): Promise<void> =>
       store.transaction(async (tx) => {
         const insert = insertRow(tx);
-        for (const row of rows()) insert.run({ ...row });
+        for (const row of rows()) {
+          const {
+            position,
+            account,
+            id,
+            with: other,
+            resource,
+            at,
+            sent,
+            archived,
+            waits,
+            idHash,
+            stanza,
+          } = row;
+          const flags = [Number(sent), Number(archived), Number(waits)] as const;
+          insert.run(position, account, id, other, resource, at.getTime(), ...flags, idHash, stanza);
+        }
       }),
 
     async find(position: number): Promise<MessageRow | undefined> {

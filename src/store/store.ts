@@ -3,10 +3,11 @@
  * which runs on the one writer. Writers that arrive in one turn of the event loop share one commit (group commit),
  * each behind its own savepoint: one that throws is rolled back alone.
  */
+import type Database from "better-sqlite3";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import type { Schema } from "./schema.ts";
 
-export type Db = BetterSQLite3Database<Schema>;
+export type Db = BetterSQLite3Database<Schema> & { readonly $client: Database.Database };
 
 export interface Store {
   readonly db: Db;
