@@ -9,8 +9,9 @@ import { NS } from "../xmpp/ns.ts";
 import { attr, child, children, copy, serialize, xml, type Element } from "../xmpp/xml.ts";
 import { messageIdOf } from "./archive.ts";
 
-/** Messages written at once. */
-const batchSize = 200;
+/** Messages written at once, and their length in UTF-16 units: a node that runs stands still for some 50 ms meanwhile. */
+const batchSize = 500;
+const batchLength = 2_097_152;
 /** Messages in a row whose file says that they are of the same time keep their order; more than there ever are. */
 const maxOfOneTime = 1_000_000;
 
@@ -20,6 +21,7 @@ export class MessageImport {
   readonly #domain: string;
   readonly #written: (rows: readonly MessageRow[]) => Promise<void>;
   #batch: Omit<MessageRow, "position">[] = [];
+  #length = 0;
   /** The position that was given last. */
   #last = Number.MIN_SAFE_INTEGER;
 
@@ -67,6 +69,7 @@ export class MessageImport {
   async flush(): Promise<void> {
     const batch = this.#batch;
     this.#batch = [];
+    this.#length = 0;
     if (batch.length === 0) return;
     const rows: MessageRow[] = [];
     for (const one of batch) rows.push(await this.#placed(one));
@@ -81,6 +84,7 @@ export class MessageImport {
     const sent = from.bare === this.#account && to.bare !== this.#account;
     const other = sent ? to : from;
     const messageId = messageIdOf(message);
+    const stanza = serialize(inNoStream(without(message, this.#stanzaId(message))));
     this.#batch.push({
       account: this.#account,
       id: archiveId,
@@ -91,9 +95,10 @@ export class MessageImport {
       archived,
       waits: !archived,
       idHash: messageId === undefined ? null : crc32(messageId),
-      stanza: serialize(inNoStream(without(message, this.#stanzaId(message)))),
+      stanza,
     });
-    if (this.#batch.length >= batchSize) await this.flush();
+    this.#length += stanza.length;
+    if (this.#batch.length >= batchSize || this.#length >= batchLength) await this.flush();
     return true;
   }
 
