@@ -13,12 +13,15 @@ export default defineModule({
   name: "administration",
   xeps: ["0133"],
   setup: (context) => {
-    const { config, accounts, store } = context;
+    const { config, accounts, sessions, store } = context;
     const notices = new Notices(store);
     const service = serviceCommands(context);
 
-    const mayRun = async ({ local, domain }: Jid): Promise<boolean> =>
-      domain === config.domain && (await accounts.find(local))?.admin === true;
+    /** Not by an app password, which is for one's chats. */
+    async function mayRun(from: Jid): Promise<boolean> {
+      if (from.domain !== config.domain || sessions.get(from)?.appPassword !== undefined) return false;
+      return (await accounts.find(from.local))?.admin === true;
+    }
 
     const commands = [
       ...accountCommands(context, notices),

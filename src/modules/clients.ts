@@ -116,13 +116,6 @@ export default defineModule({
         "session.closed": ({ session: { account, client } }) => {
           if (client !== undefined) return clients.left(account, client);
         },
-        "session.saved": ({ session: { client, appPassword }, state }) => {
-          state["clients"] = { client, appPassword };
-        },
-        "session.restored": ({ session, state }) => {
-          const { client, appPassword } = state["clients"] as Pick<Session, "client" | "appPassword">;
-          Object.assign(session, { client, appPassword });
-        },
         "account.removed": ({ account }) => clients.clear(account),
         "app-password.removed": ({ account, id }) => {
           for (const session of [...sessions.of(account)]) if (session.appPassword === id) close(session);

@@ -34,13 +34,15 @@ export default defineModule({
 
     async function change(iq: IqRequest): Promise<void> {
       const owner = ownerOf(iq);
-      const { payload } = iq;
+      const { payload, session } = iq;
+      if (session?.appPassword !== undefined)
+        throw new StanzaError("forbidden", { text: "Log in with the password of the account for this" });
       if (child(payload, "remove")) return leave(iq, owner);
       const answers = registrationAnswers(payload);
       // §3.3: a refusal does not repeat the password.
       payload.children.length = 0;
       const password = newPassword(answers, owner);
-      await accounts.setPassword(owner, password, iq.session?.jid.full);
+      await accounts.setPassword(owner, password, session?.jid.full);
       log.info({ jid: owner.bare }, "changed the password");
     }
 

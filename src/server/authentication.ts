@@ -5,16 +5,9 @@ import { limitsAfterAuthentication } from "../xmpp/parser.ts";
 import type { ScramHash } from "../xmpp/sasl/scram.ts";
 import { attr, text, xml, type Element } from "../xmpp/xml.ts";
 import { saslFeatures } from "./features.ts";
-import { SaslNegotiation, type SaslAnswer } from "./sasl.ts";
+import { SaslNegotiation, tooMany, type SaslAnswer, type SaslOffer } from "./sasl.ts";
 import { Sasl2 } from "./sasl2.ts";
 import type { NegotiatedStream, StreamFeature } from "./stream-feature.ts";
-
-/** What is negotiated under either profile of SASL: one offer, and one count of failures. */
-export interface SaslOffer {
-  readonly negotiation: SaslNegotiation;
-  /** What the account has verifiers of, where it is not all. */
-  readonly hashes: readonly ScramHash[] | undefined;
-}
 
 /** SASL in its two profiles, that of RFC 6120 and that of XEP-0388. */
 export function authentication(stream: NegotiatedStream): readonly StreamFeature[] {
@@ -49,9 +42,6 @@ export function authentication(stream: NegotiatedStream): readonly StreamFeature
   };
   return [sasl, sasl2];
 }
-
-/** What a stream ends with that has had its tries. */
-export const tooMany = (): StreamError => new StreamError("policy-violation", "Too many failed logins");
 
 function negotiationOn(stream: NegotiatedStream, hashes: readonly ScramHash[] | undefined): SaslNegotiation {
   const { context, transport, address, isEncrypted } = stream;

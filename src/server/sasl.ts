@@ -1,6 +1,6 @@
 /** RFC 6120 §6: SASL on a client's stream, until somebody is authenticated or has failed too often. */
 import type { Logger } from "../log.ts";
-import { SaslError } from "../xmpp/errors.ts";
+import { SaslError, StreamError } from "../xmpp/errors.ts";
 import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { decodeBase64 } from "../xmpp/sasl/base64.ts";
 import type { Exchange, Lookup, Step } from "../xmpp/sasl/exchange.ts";
@@ -65,6 +65,16 @@ export type SaslAnswer =
   | { readonly kind: "success"; readonly who: Authenticated; readonly data: Buffer | undefined }
   /** `isExhausted`: the stream has had its tries. */
   | { readonly kind: "failure"; readonly error: SaslError; readonly isExhausted: boolean };
+
+/** What is negotiated under either profile of SASL: one offer, and one count of failures. */
+export interface SaslOffer {
+  readonly negotiation: SaslNegotiation;
+  /** What the account has verifiers of, where it is not all. */
+  readonly hashes: readonly ScramHash[] | undefined;
+}
+
+/** What a stream ends with that has had its tries. */
+export const tooMany = (): StreamError => new StreamError("policy-violation", "Too many failed logins");
 
 export class SaslNegotiation {
   readonly #options: SaslOptions;

@@ -2,11 +2,10 @@
 import { SaslError, StreamError } from "../xmpp/errors.ts";
 import { NS } from "../xmpp/ns.ts";
 import { attr, text, xml, type Element } from "../xmpp/xml.ts";
-import { tooMany, type SaslOffer } from "./authentication.ts";
 import { bind2Feature } from "./bind2.ts";
 import type { KnownClient } from "./client-registry.ts";
 import { fastFeature } from "./fast.ts";
-import type { SaslAnswer } from "./sasl.ts";
+import { tooMany, type SaslAnswer, type SaslOffer } from "./sasl.ts";
 import { readRequest, type AuthenticationRequest } from "./sasl2-request.ts";
 import { succeed } from "./sasl2-success.ts";
 import { ScramUpgrade, upgradeFeature, upgradesFrom } from "./sasl2-upgrade.ts";
@@ -60,41 +59,41 @@ export class Sasl2 implements StreamFeature {
     return [element("authentication", ...mechanisms, inline, ...upgrades)];
   }
 
-  receive(received: Element): Done {
+  async receive(received: Element): Promise<void> {
+    try {
+      await this.#handle(received);
+    } catch (error) {
+      if (!(error instanceof SaslError)) throw error;
+      this.#fail(await this.#offer().negotiation.refuse(error));
+    }
+  }
+
+  #handle(received: Element): Done {
     const attempt = this.#attempt;
-    const { negotiation } = this.#offer();
     if (!attempt) {
       if (received.name === "authenticate") return this.#begin(received);
     } else if (received.name === "abort") {
-      return this.#refuse(new SaslError("aborted"));
+      throw new SaslError("aborted");
     } else if (attempt.who) {
       return this.#work(attempt, attempt.who, received);
     } else if (received.name === "response") {
+      const { negotiation } = this.#offer();
       return negotiation.respond(text(received).trim()).then((answer) => this.#answer(attempt, answer));
     }
-    throw new StreamError("policy-violation", `This is no time for <${received.name}/>`);
+    throw outOfTurn(received);
   }
 
   async #begin(received: Element): Promise<void> {
     const { context, from, isEncrypted } = this.#stream;
-    try {
-      if (!isEncrypted) throw new SaslError("encryption-required");
-      const request = readRequest(received);
-      const { mechanism, initial, agent, use } = request;
-      if (use && !agent) throw new SaslError("malformed-request", "A token is its client's alone");
-      const client = agent && context.clients?.of(agent);
-      const redeem = use && client?.redeemer(use);
-      this.#attempt = { request, client, tasks: [] };
-      const answer = await this.#offer().negotiation.begin({ mechanism, initial, from, redeem });
-      await this.#answer(this.#attempt, answer);
-    } catch (error) {
-      if (error instanceof SaslError) return this.#refuse(error);
-      throw error;
-    }
-  }
-
-  async #refuse(error: SaslError): Promise<void> {
-    this.#fail(await this.#offer().negotiation.refuse(error));
+    if (!isEncrypted) throw new SaslError("encryption-required");
+    const request = readRequest(received);
+    const { mechanism, initial, agent, use } = request;
+    if (use && !agent) throw new SaslError("malformed-request", "A token is its client's alone");
+    const client = agent && context.clients?.of(agent);
+    const redeem = use && client?.redeemer(use);
+    this.#attempt = { request, client, tasks: [] };
+    const answer = await this.#offer().negotiation.begin({ mechanism, initial, from, redeem });
+    await this.#answer(this.#attempt, answer);
   }
 
   #fail(answer: SaslAnswer): void {
@@ -126,39 +125,32 @@ export class Sasl2 implements StreamFeature {
     const [task, ...others] = attempt.tasks;
     const { upgrade } = attempt;
     if (received.name === "next" && !upgrade) {
-      if (attr(received, "task") !== task) return this.#refuse(new SaslError("malformed-request"));
+      if (attr(received, "task") !== task) throw new SaslError("malformed-request");
       attempt.upgrade = new ScramUpgrade(task!);
       return this.#send(element("task-data", attempt.upgrade.question()));
     }
-    if (received.name !== "task-data" || !upgrade)
-      throw new StreamError("policy-violation", `This is no time for <${received.name}/>`);
-    try {
-      const { authenticator } = this.#stream.context;
-      await authenticator.upgrade?.(who.account.local, upgrade.hash, upgrade.verifier(received), who.since);
-    } catch (error) {
-      if (error instanceof SaslError) return this.#refuse(error);
-      throw error;
-    }
+    if (received.name !== "task-data" || !upgrade) throw outOfTurn(received);
+    const { authenticator } = this.#stream.context;
+    await authenticator.upgrade?.(who.account.local, upgrade.hash, upgrade.verifier(received), who.since);
     attempt.tasks = others;
     delete attempt.upgrade;
     if (others.length === 0) return this.#succeed(attempt, who);
     this.#send(continuation(others[0]!));
   }
 
-  async #succeed({ request, client }: Attempt, who: Authenticated, data?: Buffer): Promise<void> {
+  #succeed({ request, client }: Attempt, who: Authenticated, data?: Buffer): Promise<void> {
     const { tokenMechanisms } = this.#offer().negotiation;
-    try {
-      await succeed(this.#stream, { request, client, who, data, tokenMechanisms });
-    } catch (error) {
-      if (error instanceof SaslError) return this.#refuse(error);
-      throw error;
-    }
+    return succeed(this.#stream, { request, client, who, data, tokenMechanisms });
   }
 
   #send(answer: Element): void {
     this.#stream.transport.send(answer);
   }
 }
+
+/** §2.4, §4.7 */
+const outOfTurn = ({ name }: Element): StreamError =>
+  new StreamError("policy-violation", `This is no time for <${name}/>`);
 
 /** §2.6.3 */
 function continuation(task: string, data?: Buffer): Element {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import { NS } from "../../src/xmpp/ns.ts";
 import { attr, child, children, childText, type Element } from "../../src/xmpp/xml.ts";
+import { domain, openPorts, password } from "../support/c2s.ts";
 import { cast, type Actor, type ClientStream, type Stage } from "../support/cast.ts";
 import { acknowledges, asksHandled, enablesResumption } from "../support/management.ts";
 import {
@@ -377,6 +378,21 @@ describe("an earlier session", () => {
     await stream.closed();
     assert.equal(await asksHandled(first.stream), 0);
   });
+});
+
+test("a client for which there is no resource left is told so as of old", async (t) => {
+  const ports = await openPorts(t);
+  await Promise.all(Array.from({ length: 50 }, () => ports.welcomes()));
+  const { stream, features } = await ports.opens();
+  const login = { username: "ana", password, inside: bind2() };
+  const success = await authenticate2(stream, features, login);
+  assert.equal(identityIn(success), `ana@${domain}`);
+  assert.equal(child(success, "bound", NS.bind2), undefined);
+  await stream.receivesNext("<stream:features/>");
+  await stream.asks(
+    `<iq type='set'><bind xmlns='${NS.bind}'/></iq>`,
+    `<iq type='error'><error><resource-constraint xmlns='${NS.stanzas}'/></error></iq>`,
+  );
 });
 
 test("a client without a session in its request binds as of old", async (t) => {

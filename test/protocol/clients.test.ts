@@ -280,6 +280,13 @@ describe("an app password", () => {
     const run = `<iq type='set' to='${stage.domain}'><command xmlns='${NS.commands}' node='pipit:app-passwords#add'/></iq>`;
     await pidgin.asks(run, refused("forbidden"));
 
+    const forms = [`<username>juliet</username><password>mine</password>`, "<remove/>"];
+    for (const form of forms)
+      await pidgin.asks(
+        `<iq type='set'><query xmlns='${NS.register}'>${form}</query></iq>`,
+        refused("forbidden"),
+      );
+
     const { stream, features } = await opens(stage);
     const login = { username: "juliet", password, agent: phone, inside: requestToken(mechanism) };
     assert.equal(tokenIn(await authenticate2(stream, features, login)), undefined);

@@ -120,6 +120,9 @@ test("every key of the table can be set by the environment under the name it tel
     url: "https://example.org",
     "log.level": "warn",
     "listen.host": "127.0.0.1",
+    addresses: "192.0.2.1",
+    "c2s.resume_seconds": "60",
+    "c2s.location": "chat.example.org:5222",
     "s2s.dialback": "true",
     "s2s.resolver": "192.0.2.53",
     components: '{"irc": {"secret": "x"}}',
@@ -127,8 +130,12 @@ test("every key of the table can be set by the environment under the name it tel
   };
   const valueFor = (key: string): string =>
     values[key] ??
-    (key.startsWith("upload.") ? "1" : undefined) ??
-    (/^(listen|registration|c2s)\./.test(key) ? "false" : key.startsWith("contact.") ? "mailto:a@b" : "x");
+    (/^(archive|clients|upload)\./.test(key) ? "1" : undefined) ??
+    (/^(listen|registration|c2s|push)\./.test(key)
+      ? "false"
+      : key.startsWith("contact.")
+        ? "mailto:a@b"
+        : "x");
   const env = Object.fromEntries(configTable().map((row) => [row.environment, valueFor(row.key)]));
   assert.equal(env["PIPIT_LISTEN__C2S_TLS"], "false");
   const config = loadConfig(written(""), env) as unknown as Record<string, Record<string, unknown>>;
