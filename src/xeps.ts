@@ -97,6 +97,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
     maturity: "Deferred",
     note: "no comments, no repeats",
   },
+  "0280": { title: "Message Carbons", version: "1.0.1", maturity: "Stable" },
   "0283": { title: "Moved", version: "0.2.0", maturity: "Experimental" },
   "0288": { title: "Bidirectional Server-to-Server Connections", version: "1.0.1", maturity: "Stable" },
   "0292": {
@@ -111,7 +112,15 @@ export const xeps: Readonly<Record<string, Xep>> = {
     maturity: "Stable",
     note: "in messages to `timeline@`",
   },
+  "0313": {
+    title: "Message Archive Management",
+    version: "1.1.3",
+    maturity: "Stable",
+    note: "of accounts, with the extended queries",
+  },
+  "0334": { title: "Message Processing Hints", version: "1.0.0", maturity: "Stable" },
   "0357": { title: "Push Notifications", version: "0.4.1", maturity: "Deferred" },
+  "0359": { title: "Unique and Stable Stanza IDs", version: "0.7.0", maturity: "Experimental" },
   "0363": { title: "HTTP File Upload", version: "1.2.0", maturity: "Stable" },
   "0352": { title: "Client State Indication", version: "1.0.0", maturity: "Stable" },
   "0368": { title: "SRV records for XMPP over TLS", version: "1.1.0", maturity: "Stable" },
@@ -131,7 +140,7 @@ export const xeps: Readonly<Record<string, Xep>> = {
     title: "Message Retraction",
     version: "0.4.2",
     maturity: "Proposed",
-    note: "in messages to `timeline@`",
+    note: "tombstones in archives; in messages to `timeline@`",
   },
   "0428": {
     title: "Fallback Indication",
@@ -139,7 +148,9 @@ export const xeps: Readonly<Record<string, Xep>> = {
     maturity: "Experimental",
     note: "in messages to `timeline@`",
   },
+  "0431": { title: "Full Text Search in MAM", version: "0.2.0", maturity: "Deferred" },
   "0440": { title: "SASL Channel-Binding Type Capability", version: "1.0.0", maturity: "Stable" },
+  "0441": { title: "Message Archive Management Preferences", version: "0.2.0", maturity: "Experimental" },
   "0445": { title: "Pre-Authenticated In-Band Registration", version: "0.2.0", maturity: "Proposed" },
   "0472": {
     title: "Pubsub Social Feed",

@@ -13,6 +13,7 @@ const newInARow = 50;
 
 export default defineModule({
   name: "archive",
+  xeps: ["0334"],
   setup: ({ archive, archivePreferences, fullText, registry }) => {
     /** How many were new in a row, of sessions that may send something again. */
     const news = new WeakMap<Session, number>();

@@ -17,6 +17,7 @@ export interface RetractionEvents {
 
 export default defineModule({
   name: "tombstones",
+  xeps: ["0424"],
   features: { account: [NS.tombstone], server: [NS.retract] },
   setup: ({ archive, events, fullText }) => ({
     message: {
