@@ -1,9 +1,10 @@
 /**
  * `npm run doc`: the tables of README.md and src/doap.xml, from what the code says of itself: the modules' `xeps`, the
- * specifications that a file's opening line names, and the settings.
+ * specifications that a file's opening line names, the tests behind each line of the compliance suites, and the settings.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { compliance } from "./compliance.ts";
 import { configTable } from "./config.ts";
 import { software } from "./modules/software.ts";
 import { modules } from "./modules/index.ts";
@@ -18,7 +19,7 @@ interface Claim extends Xep {
 }
 
 /** What is implemented, in the order of the numbers. */
-function claims(): { xeps: Claim[]; rfcs: string[] } {
+export function claims(): { xeps: Claim[]; rfcs: string[] } {
   const files = new Map<string, Set<string>>();
   const versions = new Map<string, string>();
   const claim = (specification: string, file: string): void => {
@@ -89,6 +90,18 @@ export function specificationTable(): string {
   return `${table([["XEP", "Title", "Version", "State", "Note", "Where"], ...rows])}\n\nRFCs: ${links.join(", ")}.`;
 }
 
+export function complianceTable(): string {
+  const rows = compliance.map(({ category, feature, level, specification, shown, later }) => [
+    ...[category, feature, level, specification],
+    Object.entries(shown)
+      .flatMap(([file, tests]) =>
+        tests.map((test) => `[${test.replaceAll("<", "\\<")}](test/protocol/${file}.test.ts)`),
+      )
+      .join("; ") || `_later: ${later}_`,
+  ]);
+  return table([["Category", "Feature", "Level", "Specification", "Shown by"], ...rows]);
+}
+
 export function configurationTable(): string {
   return table([
     ["Key", "Default", "Environment", "Meaning"],
@@ -115,7 +128,11 @@ function table(rows: readonly (readonly string[])[]): string {
 
 /** The README with its generated parts replaced; throws where the marks of one are missing. */
 export function fillReadme(readme: string): string {
-  const parts = { specifications: specificationTable(), configuration: configurationTable() };
+  const parts = {
+    specifications: specificationTable(),
+    compliance: complianceTable(),
+    configuration: configurationTable(),
+  };
   return Object.entries(parts).reduce((text, [name, part]) => {
     const marks = new RegExp(`(<!-- ${name}: npm run doc -->\n)[^]*?(<!-- /${name} -->)`);
     if (!marks.test(text)) throw new Error(`README.md has no marks for ${name}`);
