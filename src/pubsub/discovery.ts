@@ -58,6 +58,9 @@ export const pubsubFeatures: readonly string[] = [
 export const accountFeatures: readonly string[] = [
   "auto-subscribe",
   "filtered-notifications",
+  "last-published",
+  "presence-notifications",
+  "presence-subscribe",
   "pubsub-on-a-jid",
 ].map((feature) => `${NS.pubsub}#${feature}`);
 
