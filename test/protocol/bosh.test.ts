@@ -128,7 +128,7 @@ test("what is wrong ends the session, with the reason (0124 §17.2)", async (t) 
 });
 
 test("pages of any origin may speak it, and none where others could read along", async (t) => {
-  await using stage = await stageFor(t);
+  await using stage = await cast(t, {}, { config: { url: "http://pipit.test" } });
   const url = `${stage.web}/http-bind`;
   const preflight = await fetch(url, {
     method: "OPTIONS",

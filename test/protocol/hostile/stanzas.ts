@@ -64,7 +64,7 @@ export const stanzaAttacks: readonly Attack[] = [
       "<note/>",
       `<auth xmlns='${NS.sasl}' mechanism='PLAIN'/>`,
       `<starttls xmlns='${NS.tls}'/>`,
-      "<r xmlns='urn:xmpp:sm:3'/>",
+      "<r xmlns='urn:mallory:sm'/>",
       `<stream:features/>`,
     ],
     answer: { stream: "unsupported-stanza-type" },
