@@ -1,14 +1,18 @@
 /**
- * `npm run bench -- [chat] [fanout] [idle] [visible] [federation] [--profile]`: what a stanza, a notification and an
- * idle session cost the server, and what federation costs. The server is a process of its own; both share the
- * machine, so the clients take their part of its cores.
+ * `npm run bench -- [chat] [archive] [resume] [fanout] [idle] [visible] [federation] [strangers] [--profile]`: what a stanza, a notification
+ * and an idle session cost the server, what federation costs, and what those cost who never log in. The server is a
+ * process of its own; both share the machine, so the clients take their part of its cores.
  */
 import { Agent, request, type RequestOptions } from "node:http";
 import { parseArgs } from "node:util";
+import type { Store } from "../../src/store/store.ts";
+import { fillArchives } from "./archives.ts";
 import { BenchClient } from "./client.ts";
 import { loginAll, named, publish, say, settled } from "./crowd.ts";
 import { federation } from "./federation.ts";
+import { resume } from "./resume.ts";
 import { BenchServer, domain } from "./server.ts";
+import { strangers } from "./strangers.ts";
 
 const chatters = 100;
 /** Messages that each chatter keeps under way: one as people chat, many as a client that catches up or a bot does. */
@@ -19,13 +23,22 @@ const publishes = 200;
 const visiblePosts = 200;
 const idleAccounts = 200;
 const idleSessions = 2000;
+/** Rows of archives that are full. */
+const archivedRows = 1_000_000;
+
 async function chat(profile: boolean): Promise<void> {
   for (const window of windows) await chatWith(window, profile);
 }
 
-async function chatWith(window: number, profile: boolean): Promise<void> {
+/** The same, where much has been said already. */
+async function archive(profile: boolean): Promise<void> {
+  for (const window of windows) for (const rows of [0, archivedRows]) await chatWith(window, profile, rows);
+}
+
+async function chatWith(window: number, profile: boolean, rows = 0): Promise<void> {
   const locals = named("user", chatters);
-  const server = await BenchServer.start(locals, profile);
+  const fill = (store: Store) => fillArchives(store, locals, domain, rows);
+  const server = await BenchServer.start(locals, profile, undefined, fill);
   const clients = await loginAll(
     server.port,
     locals.map((local) => [local, "bench"] as const),
@@ -53,7 +66,7 @@ async function chatWith(window: number, profile: boolean): Promise<void> {
   running = false;
   say(
     `chat    ${Math.round(messages / seconds)} messages/s, ${(used / messages).toFixed(1)} µs of server CPU a message, ` +
-      `${((100 * used) / 1e6 / seconds).toFixed(0)} % of a core (${chatters} users, ${window} under way each, ${seconds.toFixed(1)} s)`,
+      `${((100 * used) / 1e6 / seconds).toFixed(0)} % of a core (${chatters} users, ${window} under way each, ${seconds.toFixed(1)} s, on ${rows} rows of archive)`,
   );
   for (const client of clients) client.end();
   for (const line of await server.stop()) say(`        ${line}`);
@@ -172,10 +185,13 @@ const { positionals, values } = parseArgs({
 });
 const scenarios: Record<string, (profile: boolean) => Promise<void>> = {
   chat,
+  archive,
+  resume,
   fanout,
   idle,
   visible,
   federation,
+  strangers,
 };
 for (const name of positionals.length > 0 ? positionals : Object.keys(scenarios)) {
   const scenario = scenarios[name];
