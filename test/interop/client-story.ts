@@ -157,16 +157,21 @@ export function story(
       await says(ana, ben.jid, ["see you"]);
       await hearsFrom(ben, ana, 1);
 
-      gate.freezes();
-      const said = ["are you in the tunnel", "it seems so", "later then"];
-      await says(ana, ben.jid, said);
-      await ana.does("ping", { to: domain });
-      if (lacks.resending === undefined) await says(ben, ana.jid, ["hello from the tunnel"]);
-      gate.breaks();
-      if (!isConnectionless) await ben.hears("resumed");
-      assert.deepEqual(bodies(await hearsFrom(ben, ana, 3)), said);
-      if (lacks.resending === undefined)
-        assert.deepEqual(bodies(await hearsFrom(ana, ben, 1)), ["hello from the tunnel"]);
+      for (const lost of ["everything", "answers"] as const) {
+        gate.loses(lost);
+        const said = ["are you in the tunnel", "it seems so", "later then"].map((text) => `${text}: ${lost}`);
+        await says(ana, ben.jid, said);
+        await ana.does("ping", { to: domain });
+        const mutters =
+          lost === "answers" || lacks.resending === undefined ? [`hello with ${lost} lost`] : [];
+        await says(ben, ana.jid, mutters);
+        if (lost === "answers") assert.deepEqual(bodies(await hearsFrom(ana, ben, 1)), mutters);
+        gate.breaks();
+        if (!isConnectionless) await ben.hears("resumed");
+        assert.deepEqual(bodies(await hearsFrom(ben, ana, said.length)), said);
+        if (lost === "everything")
+          assert.deepEqual(bodies(await hearsFrom(ana, ben, mutters.length)), mutters);
+      }
       await says(ben, ana.jid, ["here I am"]);
       assert.deepEqual(bodies(await hearsFrom(ana, ben, 1)), ["here I am"]);
       await hearsNothingMore(ben, domain);

@@ -3,11 +3,14 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 
+/** What does not arrive: that of the server, or that of both sides. */
+type Lost = "nothing" | "answers" | "everything";
+
 export class Gate {
   readonly #target: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #isFrozen = false;
+  #lost: Lost = "nothing";
 
   private constructor(target: number) {
     this.#target = target;
@@ -29,14 +32,14 @@ export class Gate {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** From now on nothing arrives any more on any connection, and neither side can tell. */
-  freezes(): void {
-    this.#isFrozen = true;
+  /** From now on that does not arrive any more on any connection, and neither side can tell. */
+  loses(what: Lost): void {
+    this.#lost = what;
   }
 
   /** The connections that are there end without a goodbye; new ones are as connections should be. */
   breaks(): void {
-    this.#isFrozen = false;
+    this.#lost = "nothing";
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
@@ -49,7 +52,8 @@ export class Gate {
       this.#sockets.add(socket);
       socket.setNoDelay(true);
       socket.on("data", (bytes: Buffer) => {
-        if (!this.#isFrozen) other.write(bytes);
+        const arrives = this.#lost === "nothing" || (this.#lost === "answers" && socket === client);
+        if (arrives) other.write(bytes);
       });
       socket.on("error", () => other.destroy());
       socket.on("end", () => other.end());
