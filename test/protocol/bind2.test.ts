@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import { NS } from "../../src/xmpp/ns.ts";
-import { attr, child, children, childText, type Element } from "../../src/xmpp/xml.ts";
+import { attr, child, children, childText, xml, type Element } from "../../src/xmpp/xml.ts";
 import { domain, openPorts, password } from "../support/c2s.ts";
 import { cast, type Actor, type ClientStream, type Stage } from "../support/cast.ts";
 import { acknowledges, asksHandled, enablesResumption } from "../support/management.ts";
@@ -379,6 +379,37 @@ describe("an earlier session", () => {
     assert.equal(await asksHandled(first.stream), 0);
   });
 });
+
+for (const inside of ["", enable]) {
+  test(`nothing comes before the answer${inside && ", and all behind it is counted"}`, async (t) => {
+    const said = (body: string) => xml("message", {}, xml("body", {}, body));
+    const ports = await openPorts(t, {
+      bindExtensions: [
+        {
+          feature: "test:slow",
+          async bound(session) {
+            session.send(said("at once"));
+            await new Promise((resolve) => setImmediate(resolve));
+            session.send(said("meanwhile"));
+            return xml("slow", { xmlns: "test:slow" });
+          },
+        },
+      ],
+    });
+    ports.events.on("session.bound", ({ session }) => session.send(said("as it is told")));
+    const { stream, features } = await ports.opens();
+    const login = { username: "ana", password, inside: bind2(inside) };
+    const success = await authenticate2(stream, features, login);
+    assert(child(child(success, "bound", NS.bind2)!, "slow", "test:slow"));
+    await stream.receivesNext("<stream:features/>");
+    for (const body of ["at once", "as it is told", "meanwhile"])
+      await stream.receivesNext(`<message><body>${body}</body></message>`);
+    if (inside === "") return;
+    acknowledges(stream, 4);
+    const ends = `<error xmlns='${NS.stream}'><handled-count-too-high ${sm} h='4' send-count='3'/></error>`;
+    await stream.receives(ends);
+  });
+}
 
 test("a client for which there is no resource left is told so as of old", async (t) => {
   const ports = await openPorts(t);
