@@ -140,6 +140,32 @@ test("somebody is followed and unfollowed, with a running node and without one",
   assert.deepEqual([await says("following", ana), await says("followers", bob)], ["", ""]);
 });
 
+test("somebody is invited by a link, which is shown and taken back", async (t) => {
+  const folder = folderOf(t);
+  await pipit(folder, "account add ana@pipit.test --password one --admin");
+  const made = await pipit(folder, "invite create --from ana@pipit.test --username ben --days 2 --json");
+  const { link, uri, token, expiresAt } = JSON.parse(made.stdout) as Record<string, string>;
+  assert.equal(link, `https://pipit.test/invite/${token}`);
+  assert.equal(uri, `xmpp:ben@pipit.test?register;preauth=${token}`);
+  const left = Date.parse(expiresAt!) - Date.now();
+  assert(left > 1.9 * 86_400_000 && left < 2 * 86_400_000);
+  const listed = await pipit(folder, "invite list");
+  assert.match(listed.stdout, new RegExp(`^${link}  ben from ana@pipit\\.test  open, \\S+\n$`));
+  assert.match(
+    (await pipit(folder, "account add ben@pipit.test --password x")).stderr,
+    /is kept for somebody/,
+  );
+  assert.equal((await pipit(folder, `invite revoke ${link}`)).code, 0);
+  assert.equal((await pipit(folder, `invite revoke ${token}`)).code, 1);
+  assert.deepEqual(JSON.parse((await pipit(folder, "invite list --json")).stdout), []);
+  assert.match(
+    (await pipit(folder, "invite create")).stdout,
+    /^https:\S+\ngood for one account, until \S+\n$/,
+  );
+  assert.equal((await pipit(folder, "invite create --days 0")).code, 1);
+  assert.equal((await pipit(folder, "invite create --days soon")).code, 1);
+});
+
 test("what is refused or not found is told in one line, with 1", async (t) => {
   const node = await spawnNode(t);
   for (const [args, reason] of [
