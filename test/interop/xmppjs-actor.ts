@@ -1,7 +1,7 @@
 /**
  * @xmpp/client over WebSocket, driven by lines of JSON on standard input; what happens to it comes out the same way.
  *
- * Usage: node --experimental-websocket xmppjs-actor.js '{"service", "domain", "username", "password", "resource", "quiet"}'
+ * Usage: node [--experimental-websocket] xmppjs-actor.js '{"service", "domain", "username", "password", "resource", "quiet"}'
  */
 import { createInterface } from "node:readline";
 import { client } from "@xmpp/client";

@@ -15,8 +15,8 @@ function enters(node: NodeProcess, { name, resource, port = node.ports.http, qui
   const { domain } = node;
   const service = `ws://127.0.0.1:${port}/xmpp-websocket`;
   const login = JSON.stringify({ service, domain, username: name, password, resource, quiet });
-  // WebSocket of its own, which Node has without asking from version 22 on.
-  const options = ["--experimental-websocket", "--no-warnings"];
+  // Node's own, which version 20 has to be asked for.
+  const options = "WebSocket" in globalThis ? [] : ["--experimental-websocket", "--no-warnings"];
   return new ClientActor(`${name}@${domain}`, new Program(process.execPath, [...options, script, login]));
 }
 
