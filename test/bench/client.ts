@@ -9,7 +9,7 @@ export class BenchClient {
   readonly address: string;
   readonly #socket: TLSSocket;
   #tail = "";
-  #waiting: { marker: string; resolve(): void; reject(error: Error): void } | undefined;
+  #waiting: { marker: string | RegExp; resolve(seen: string): void; reject(error: Error): void } | undefined;
   #closed: Error | undefined;
   /** Told how often `counted` came in with a chunk. */
   onCount: ((times: number) => void) | undefined;
@@ -30,6 +30,21 @@ export class BenchClient {
 
   /** Connects with direct TLS, logs in with PLAIN and binds `resource`. */
   static async login(port: number, domain: string, local: string, resource: string): Promise<BenchClient> {
+    const client = await BenchClient.authenticated(port, domain, local, resource);
+    await client.ask(
+      `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
+      "</iq>",
+    );
+    return client;
+  }
+
+  /** The same without a resource: it may resume a session. */
+  static async authenticated(
+    port: number,
+    domain: string,
+    local: string,
+    resource = "",
+  ): Promise<BenchClient> {
     const socket = await secured({ port, ALPNProtocols: ["xmpp-client"] });
     const client = new BenchClient(socket, `${local}@${domain}/${resource}`);
     const open = `<stream:stream to='${domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`;
@@ -40,10 +55,6 @@ export class BenchClient {
       "<success",
     );
     await client.ask(open, "</stream:features>");
-    await client.ask(
-      `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
-      "</iq>",
-    );
     return client;
   }
 
@@ -72,15 +83,15 @@ export class BenchClient {
     return client;
   }
 
-  /** Sends text and waits until `marker` has come in. */
-  async ask(text: string, marker: string): Promise<void> {
+  /** Sends text and waits until `marker` has come in; what has come by then, or the end of it. */
+  async ask(text: string, marker: string | RegExp): Promise<string> {
     this.#tail = "";
-    const answered = new Promise<void>((resolve, reject) => {
+    const answered = new Promise<string>((resolve, reject) => {
       if (this.#closed) reject(this.#closed);
       this.#waiting = { marker, resolve, reject };
     });
     this.send(text);
-    await answered;
+    return answered;
   }
 
   send(text: string): void {
@@ -101,10 +112,10 @@ export class BenchClient {
   #read(chunk: Buffer): void {
     if (this.#waiting) {
       this.#tail += chunk.toString("latin1");
-      if (this.#tail.includes(this.#waiting.marker)) {
-        const { resolve } = this.#waiting;
+      const { marker, resolve } = this.#waiting;
+      if (typeof marker === "string" ? this.#tail.includes(marker) : marker.test(this.#tail)) {
         this.#waiting = undefined;
-        resolve();
+        resolve(this.#tail);
       } else this.#tail = this.#tail.slice(-overlap * 64);
     }
     const marker = this.#counted;

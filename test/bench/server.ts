@@ -9,6 +9,7 @@ import type { DomainEvents } from "../../src/domain/events.ts";
 import { Events } from "../../src/events.ts";
 import { createLogger } from "../../src/log.ts";
 import { openStore } from "../../src/store/sqlite.ts";
+import type { Store } from "../../src/store/store.ts";
 import { Jid } from "../../src/xmpp/jid.ts";
 import type { Certificate } from "../support/certificate.ts";
 import { benchPassword } from "./client.ts";
@@ -33,52 +34,74 @@ export class BenchServer {
   readonly webPort: number;
   /** Other servers, direct TLS; 0 is none. */
   readonly s2sPort: number;
-  readonly #child: ChildProcess;
   readonly #folder: string;
+  readonly #launch: () => Promise<ChildProcess>;
+  #child: ChildProcess;
 
   private constructor(
     child: ChildProcess,
     [port, webPort, s2sPort]: readonly [number, number, number],
     folder: string,
+    launch: () => Promise<ChildProcess>,
   ) {
     this.#child = child;
+    this.#launch = launch;
     this.port = port;
     this.webPort = webPort;
     this.s2sPort = s2sPort;
     this.#folder = folder;
   }
 
-  static async start(accounts: readonly string[], profile: boolean, peering?: Peering): Promise<BenchServer> {
+  /** `fill` puts into its store what is to be there besides the accounts. */
+  static async start(
+    accounts: readonly string[],
+    profile: boolean,
+    peering?: Peering,
+    fill?: (store: Store) => Promise<void>,
+  ): Promise<BenchServer> {
     const folder = mkdtempSync(join(tmpdir(), "pipit-bench-"));
-    await makeAccounts(folder, accounts, peering?.domain ?? domain);
+    await makeAccounts(folder, accounts, peering?.domain ?? domain, fill);
     const ports = [await freePort(), await freePort(), peering ? await freePort() : 0] as const;
     const [port, webPort, s2sPort] = ports;
     const main = new URL("../../src/main.js", import.meta.url).pathname;
     const flags = profile ? ["--cpu-prof", `--cpu-prof-dir=${join(folder, "profile")}`] : [];
-    const child = spawn(process.execPath, [...flags, main], {
-      stdio: ["ignore", "pipe", "inherit"],
-      cwd: folder,
-      env: {
-        PATH: process.env["PATH"],
-        PIPIT_DOMAIN: domain,
-        PIPIT_DATA: folder,
-        PIPIT_LISTEN__HOST: "127.0.0.1",
-        PIPIT_LISTEN__C2S: "false",
-        PIPIT_LISTEN__C2S_TLS: String(port),
-        PIPIT_LISTEN__S2S: "false",
-        PIPIT_LISTEN__S2S_TLS: peering ? String(s2sPort) : "false",
-        PIPIT_LISTEN__HTTP: String(webPort),
-        PIPIT_LOG__LEVEL: "warn",
-        ...(peering && peeringSettings(folder, peering)),
-      },
-    });
-    await new Promise<void>((resolve, reject) => {
-      child.stdout?.on("data", (chunk: Buffer) => {
-        if (chunk.toString().includes(String(port))) resolve();
+    const env = {
+      PATH: process.env["PATH"],
+      PIPIT_DOMAIN: domain,
+      PIPIT_DATA: folder,
+      PIPIT_LISTEN__HOST: "127.0.0.1",
+      PIPIT_LISTEN__C2S: "false",
+      PIPIT_LISTEN__C2S_TLS: String(port),
+      PIPIT_LISTEN__S2S: "false",
+      PIPIT_LISTEN__S2S_TLS: peering ? String(s2sPort) : "false",
+      PIPIT_LISTEN__HTTP: String(webPort),
+      PIPIT_LOG__LEVEL: "warn",
+      ...(peering && peeringSettings(folder, peering)),
+    };
+    const launch = async (): Promise<ChildProcess> => {
+      const child = spawn(process.execPath, [...flags, main], {
+        stdio: ["ignore", "pipe", "inherit"],
+        cwd: folder,
+        env,
       });
-      child.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
-    });
-    return new BenchServer(child, ports, folder);
+      await new Promise<void>((resolve, reject) => {
+        child.stdout.on("data", (chunk: Buffer) => {
+          if (chunk.toString().includes(String(port))) resolve();
+        });
+        child.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
+      });
+      return child;
+    };
+    return new BenchServer(await launch(), ports, folder, launch);
+  }
+
+  /** Ends the server and starts it again, on what it has; how long either took, in milliseconds. */
+  async restart(): Promise<{ down: number; up: number }> {
+    const started = performance.now();
+    await this.#end();
+    const ended = performance.now();
+    this.#child = await this.#launch();
+    return { down: ended - started, up: performance.now() - ended };
   }
 
   /** CPU time used so far, all threads, in microseconds. */
@@ -95,12 +118,16 @@ export class BenchServer {
 
   /** Ends the server; with a profile, the ten functions that used most CPU themselves, in percent of what was not idle. */
   async stop(): Promise<string[]> {
-    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.kill("SIGTERM");
-    await gone;
+    await this.#end();
     const top = topFunctions(join(this.#folder, "profile"));
     rmSync(this.#folder, { recursive: true, force: true });
     return top;
+  }
+
+  async #end(): Promise<void> {
+    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.#child.kill("SIGTERM");
+    await gone;
   }
 }
 
@@ -116,11 +143,17 @@ function peeringSettings(folder: string, { domain, certificate, ca, dns }: Peeri
   };
 }
 
-async function makeAccounts(folder: string, locals: readonly string[], domain: string): Promise<void> {
+async function makeAccounts(
+  folder: string,
+  locals: readonly string[],
+  domain: string,
+  fill?: (store: Store) => Promise<void>,
+): Promise<void> {
   const log = createLogger("silent");
   const store = openStore(join(folder, "pipit.db"), { log });
   const accounts = new Accounts({ domain, store, events: new Events<DomainEvents>(log) });
   await Promise.all(locals.map((local) => accounts.add(new Jid(local, domain, ""), benchPassword)));
+  await fill?.(store);
   await store.close();
 }
 
