@@ -124,18 +124,17 @@ export class Archive {
    * believe lost, with the same origin-id (XEP-0359 §3.2).
    */
   async isRepeat(account: string, to: Jid, message: Element): Promise<boolean> {
-    const origin = originOf(message);
-    const messageId = messageIdOf(message);
-    if (origin === undefined || messageId === undefined) return false;
-    const isIt = ({ sent, stanza }: MessageRow): boolean => {
-      if (!sent && to.bare !== account) return false;
-      const earlier = parseElement(stanza);
-      return originOf(earlier) === origin && essence(earlier) === essence(message);
-    };
-    const key = { account, with: to.bare, idHash: crc32(messageId) };
-    const unwritten = this.#unwritten(key, isIt);
-    if (unwritten) await unwritten.batch.written;
-    return unwritten !== undefined || (await this.#written(key, repeatDepth, isIt)) !== undefined;
+    const same = sameAs(account, to, message);
+    if (!same) return false;
+    const written = this.underWay(account, to, message);
+    if (written) await written;
+    return written !== undefined || (await this.#written(same.key, repeatDepth, same.isIt)) !== undefined;
+  }
+
+  /** Resolves once it is on disk, where the account has just sent this very message before. */
+  underWay(account: string, to: Jid, message: Element): Promise<void> | undefined {
+    const same = sameAs(account, to, message);
+    return same && this.#unwritten(same.key, same.isIt)?.batch.written;
   }
 
   /** The newest message that the account sent to, or got from, somebody under that id; so many are looked through. */
@@ -220,6 +219,23 @@ export class Archive {
     const [last] = await this.page(account, everything, { from: "end", limit: 1 });
     return first && last && { first, last };
   }
+}
+
+/** Which rows are a message that an account has sent before; `undefined` of such that nobody could tell apart. */
+function sameAs(
+  account: string,
+  to: Jid,
+  message: Element,
+): { key: MessageKey; isIt: (row: MessageRow) => boolean } | undefined {
+  const origin = originOf(message);
+  const messageId = messageIdOf(message);
+  if (origin === undefined || messageId === undefined) return undefined;
+  const isIt = ({ sent, stanza }: MessageRow): boolean => {
+    if (!sent && to.bare !== account) return false;
+    const earlier = parseElement(stanza);
+    return originOf(earlier) === origin && essence(earlier) === essence(message);
+  };
+  return { key: { account, with: to.bare, idHash: crc32(messageId) }, isIt };
 }
 
 async function everyUnit(

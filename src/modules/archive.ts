@@ -2,6 +2,7 @@
 import { messageIdOf } from "../domain/archive.ts";
 import { plainText, type Passage } from "../server/module.ts";
 import type { Session } from "../server/session.ts";
+import type { Jid } from "../xmpp/jid.ts";
 import { attr, type Element } from "../xmpp/xml.ts";
 import { defineModule } from "./context.ts";
 
@@ -14,26 +15,44 @@ const newInARow = 50;
 export default defineModule({
   name: "archive",
   xeps: ["0334"],
-  setup: ({ archive, archivePreferences, fullText, registry }) => {
+  setup: ({ archive, archivePreferences, fullText, registry, sessions }) => {
     /** How many were new in a row, of sessions that may send something again. */
     const news = new WeakMap<Session, number>();
 
     /** What came again, and is in the archive. */
     const known = new WeakSet<Element>();
 
+    /** Whether something that a session sends may have been sent before. */
+    function mayRepeat(session: Session): boolean {
+      // Behind a lost connection there may be messages left that its client sends again on another one.
+      if (session.isResting || sessions.get(session.jid) !== session) return true;
+      return (news.get(session) ?? 0) < newInARow;
+    }
+
     /**
      * A message that the account has sent before is taken as handled; but to a service of ours, which may not have got
      * it when it came first, and knows itself what it has done.
      */
     function stopRepeats({ stanza, account, direction, to, session, handling }: Passage) {
-      if (direction === "in" || !session || !handling?.archive) return;
-      const count = news.get(session) ?? 0;
-      if (count === newInARow) return;
-      return archive.isRepeat(account, to, stanza).then((isRepeat) => {
-        news.set(session, isRepeat ? 0 : count + 1);
-        if (isRepeat) known.add(stanza);
-        return isRepeat && !registry.services.has(to.bare);
-      });
+      if (direction === "in" || !session || !handling?.archive || !mayRepeat(session)) return;
+      return archive
+        .isRepeat(account, to, stanza)
+        .then((isRepeat) => isRepeat && isOver(stanza, to, session));
+    }
+
+    /** It may have come on another connection of the account's since it was looked for. */
+    function stopTwin({ stanza, account, from, to, session, handling }: Passage) {
+      if (!session || from.bare !== account || !handling?.archive || !mayRepeat(session)) return undefined;
+      const written = archive.underWay(account, to, stanza);
+      if (written) return written.then(() => isOver(stanza, to, session));
+      news.set(session, (news.get(session) ?? 0) + 1);
+      return undefined;
+    }
+
+    function isOver(stanza: Element, to: Jid, session: Session): boolean {
+      news.set(session, 0);
+      known.add(stanza);
+      return !registry.services.has(to.bare);
     }
 
     function append(passage: Passage, archived: boolean): void {
@@ -69,6 +88,8 @@ export default defineModule({
           if (handling.kind === "error") return appendError(passage);
           // What somebody writes to themselves is there once (XEP-0313 §5.1.1), as it comes in.
           if (direction === "out" && to.bare === from.bare) return;
+          const twin = stopTwin(passage);
+          if (twin) return twin;
           const wants =
             handling.archive && archivePreferences.wants(account, direction === "out" ? to : from);
           if (wants instanceof Promise) return wants.then((does) => append(passage, does));

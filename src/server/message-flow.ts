@@ -47,10 +47,21 @@ export class MessageFlow {
     if (attr(stanza, "to") === undefined) stanza.attrs["to"] = to.bare;
     const { jid, account } = session;
     const out = passage("out", stanza, jid, to, account, session, handlingOf(stanza));
-    const stopped = runStages(this.#options.registry.message, out, "filter", "archive");
-    if (stopped instanceof Promise)
-      return stopped.then((is) => (is ? undefined : throughOf(this.#across(out))));
-    return stopped ? undefined : this.#across(out);
+    return this.#file(out, (is) => (is ? undefined : this.#across(out)));
+  }
+
+  /**
+   * One side's filters and archive. `onwards` goes on in the turn of what was archived, also behind a filter that
+   * waited: who gets several messages gets them in the order of their archive.
+   */
+  #file(passage: Passage, onwards: (stopped: boolean) => Done | Underway): Done | Underway {
+    const { message } = this.#options.registry;
+    const archive = (is: boolean): Done | Underway => {
+      const stopped = is || runStages(message, passage, "archive", "archive");
+      return stopped instanceof Promise ? stopped.then((now) => throughOf(onwards(now))) : onwards(stopped);
+    };
+    const stopped = runStages(message, passage, "filter", "filter");
+    return stopped instanceof Promise ? stopped.then((is) => throughOf(archive(is))) : archive(stopped);
   }
 
   /** From elsewhere, for an address of ours; or from inside the node, for any. `lane`: the stream that it came on. */
@@ -115,10 +126,9 @@ export class MessageFlow {
   /** The recipient's side, of an account that is there. */
   #pass(coming: Passage, out: Passage | undefined, lane?: object): Done | Underway {
     this.#refuseAtOnce(coming);
-    const stopped = runStages(this.#options.registry.message, coming, "filter", "archive");
-    const onwards = (is: boolean): Done | Underway =>
-      this.#after(out, coming, coming.durable, is ? undefined : () => this.#deliver(coming), lane);
-    return stopped instanceof Promise ? stopped.then((is) => throughOf(onwards(is))) : onwards(stopped);
+    return this.#file(coming, (is) =>
+      this.#after(out, coming, coming.durable, is ? undefined : () => this.#deliver(coming), lane),
+    );
   }
 
   /** RFC 6121 §8.5.2 and §8.5.3.2.1: what cannot be delivered to anybody is in no archive of the recipient. */
