@@ -140,12 +140,9 @@ function assemble(config: Config, log: Logger, store: SqliteStore, events: Event
   const sessions = new Sessions();
   const registry = new Registry();
   const accounts = new Accounts({ domain, store, events });
-  const appPasswords = new AppPasswords({ store, events });
+  const appPasswords = new AppPasswords({ store, events, accounts });
   const logins = new Logins({ domain, store, accounts });
-  const clients = new Clients({
-    ...{ domain, store, settings: config.clients },
-    isProven: (local, since) => accounts.isProven(local, since),
-  });
+  const clients = new Clients({ domain, store, accounts, settings: config.clients });
   const accountExists = (local: string) => accounts.exists(local);
   const secrets = new Map(Object.entries(config.components).map(([name, { secret }]) => [name, secret]));
   const components = new Components(secrets, isFederated(config) ? federation : undefined);

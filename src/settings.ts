@@ -161,9 +161,7 @@ export const settings = z.strictObject({
       .int({ error: "must be a whole number" })
       .min(0, "must be 0 or more")
       .default(60)
-      .describe(
-        "Days for which people find a client that was not here in the list of theirs (XEP-0494); 0: what clients and devices are called is not kept at all",
-      ),
+      .describe("Days for which people's list of clients has one that was not here; 0: names are not kept"),
   }),
   contact: group({
     abuse: contact("to report abuse to"),

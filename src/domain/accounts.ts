@@ -54,8 +54,8 @@ export class Accounts {
   readonly #store: Store;
   readonly #rows: ReturnType<typeof accountStore>;
   readonly #events: Events<DomainEvents>;
-  /** When passwords were changed, in the time of `performance.now`. */
-  readonly #changed = new Map<string, number>();
+  /** When something was taken back that opened an account, in the time of `performance.now`. */
+  readonly #doubted = new Map<string, number>();
   #unknownKey: Promise<string> | undefined;
   /** Names that are accounts. What was found before a removal is not remembered. */
   readonly #known = new Set<string>();
@@ -103,14 +103,19 @@ export class Accounts {
       // What was got for the old one is worth nothing either.
       await tokenStore(tx).forgetPassword(jid.bare);
       await appPasswordStore(tx).clear(jid.bare);
-      this.#changed.set(local, performance.now());
+      this.doubt(local);
     });
     this.#events.emit("account.password", { account: jid.bare, by });
   }
 
-  /** Whether who had the password at a time (`performance.now`) has it yet. */
+  /** Something that opened the account does so no more: who is not in yet has to prove anew that they may come in. */
+  doubt(local: string): void {
+    this.#doubted.set(local, performance.now());
+  }
+
+  /** Whether what was proven at a time (`performance.now`) holds. */
   isProven(local: string, since: number): boolean {
-    return (this.#changed.get(local) ?? 0) <= since;
+    return (this.#doubted.get(local) ?? 0) < since;
   }
 
   /** Lets nobody log in to an account, or its owner again; everything of it stays. `item-not-found` without one. */

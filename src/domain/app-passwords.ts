@@ -13,6 +13,7 @@ import { StanzaError } from "../xmpp/errors.ts";
 import type { Jid } from "../xmpp/jid.ts";
 import { deriveCredentials } from "../xmpp/sasl/scram.ts";
 import { legalText } from "../xmpp/xml.ts";
+import type { Accounts } from "./accounts.ts";
 import type { DomainEvents } from "./events.ts";
 
 /** A client for each; and so many proofs at most to try at a login. */
@@ -32,13 +33,21 @@ export interface AppPassword {
   readonly usedAt: Date | null;
 }
 
+export interface AppPasswordsOptions {
+  readonly store: Store;
+  readonly events: Events<DomainEvents>;
+  readonly accounts: Pick<Accounts, "doubt">;
+}
+
 export class AppPasswords {
   readonly #store: Store;
   readonly #events: Events<DomainEvents>;
+  readonly #accounts: AppPasswordsOptions["accounts"];
 
-  constructor({ store, events }: { readonly store: Store; readonly events: Events<DomainEvents> }) {
+  constructor({ store, events, accounts }: AppPasswordsOptions) {
     this.#store = store;
     this.#events = events;
+    this.#accounts = accounts;
   }
 
   /**
@@ -81,6 +90,7 @@ export class AppPasswords {
     const found = all.find(({ id }) => id === idOrName) ?? all.find(({ name }) => name === idOrName);
     if (!found) throw new StanzaError("item-not-found", { text: `There is no app password "${idOrName}"` });
     await appPasswordStore(this.#store).remove(account, found.id);
+    this.#accounts.doubt(account.slice(0, account.indexOf("@")));
     this.#events.emit("app-password.removed", { account, id: found.id });
     return found;
   }

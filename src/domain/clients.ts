@@ -8,6 +8,7 @@ import { SaslError } from "../xmpp/errors.ts";
 import type { Jid } from "../xmpp/jid.ts";
 import type { Credential } from "../xmpp/sasl/exchange.ts";
 import type { Redeem } from "../xmpp/sasl/ht-exchange.ts";
+import type { Accounts } from "./accounts.ts";
 import { dayMs, issueToken, useToken, type Issued, type Use, type Used } from "./tokens.ts";
 
 /** Nobody has more; who has, has a client that makes itself up anew each time. Those used longest ago go. */
@@ -22,8 +23,7 @@ export interface ClientsOptions {
   readonly domain: string;
   readonly store: Store;
   readonly settings: { readonly token_days: number; readonly keep_days: number };
-  /** Whether what was proven of an account at that time (`performance.now`) holds. */
-  isProven(local: string, since: number): boolean;
+  readonly accounts: Pick<Accounts, "doubt" | "isProven">;
 }
 
 /** What a client tells of itself. */
@@ -88,12 +88,12 @@ export class Clients {
     { account, credential, since }: Proof,
     mechanism: string | undefined,
   ): Promise<Issued | undefined> {
-    const { store, settings, isProven } = this.#options;
+    const { store, settings, accounts } = this.#options;
     // App passwords are their own entries in the list, and end with themselves: nothing outlives them.
     if (typeof credential === "object") return undefined;
     return store.transaction(async (tx) => {
       // The password may have been changed since: no token is had for the old one.
-      if (!isProven(account.local, since)) throw new SaslError("not-authorized");
+      if (!accounts.isProven(account.local, since)) throw new SaslError("not-authorized");
       const rows = tokenStore(tx);
       const now = new Date();
       const before = await rows.client(account.bare, client);
@@ -127,8 +127,10 @@ export class Clients {
 
   /** Its tokens are worth nothing. What knows the password is remembered, for it can come back. */
   async revoke({ account, client, knowsPassword }: ClientRow): Promise<void> {
-    const rows = tokenStore(this.#options.store);
+    const { store, accounts } = this.#options;
+    const rows = tokenStore(store);
     await (knowsPassword ? rows.removeAll(account, client) : rows.removeClient(account, client));
+    accounts.doubt(account.slice(0, account.indexOf("@")));
   }
 
   clear(account: string): Promise<void> {

@@ -16,7 +16,8 @@ const sweepInterval = 3_600_000;
 /** Something that has access. */
 interface Entry {
   readonly id: string;
-  readonly sessions: readonly Session[];
+  /** Whether it has this session of the account. */
+  has(session: Session): boolean;
   /** It was a client here, at least once. */
   readonly wasHere: boolean;
   readonly firstSeen?: Date;
@@ -38,10 +39,10 @@ export default defineModule({
     };
     const timers = [setTimeout(sweep, 0), setInterval(sweep, sweepInterval).unref()];
 
-    const clientEntry = (client: Client, open: readonly Session[]): Entry => ({
+    const clientEntry = (client: Client): Entry => ({
       ...client,
       id: `c.${client.id}`,
-      sessions: open.filter((session) => session.client === client.client && !session.appPassword),
+      has: (session) => session.client === client.client && !session.appPassword,
       wasHere: true,
       methods: [
         ...(client.knowsPassword ? ["password" as const] : []),
@@ -50,9 +51,9 @@ export default defineModule({
       revoke: () => clients.revoke(client),
     });
 
-    const appEntry = (app: AppPassword, account: string, open: readonly Session[]): Entry => ({
+    const appEntry = (app: AppPassword, account: string): Entry => ({
       id: `a.${app.id}`,
-      sessions: open.filter(({ appPassword }) => appPassword === app.id),
+      has: ({ appPassword }) => appPassword === app.id,
       wasHere: app.usedAt !== null,
       firstSeen: app.createdAt,
       lastSeen: app.usedAt,
@@ -64,7 +65,7 @@ export default defineModule({
     /** Of a client that did not say which it is there is no more than its session. */
     const sessionEntry = (session: Session): Entry => ({
       id: `s.${createHash("sha256").update(session.jid.full).digest("base64url")}`,
-      sessions: [session],
+      has: (one) => one === session,
       wasHere: true,
       lastSeen: new Date(),
       methods: ["password"],
@@ -73,20 +74,25 @@ export default defineModule({
 
     async function entriesOf(account: string): Promise<Entry[]> {
       const [known, apps] = await Promise.all([clients.list(account), appPasswords.list(account)]);
-      const open = [...sessions.of(account)];
       const told = new Set(known.map(({ client }) => client));
-      const nameless = open.filter((one) => !one.appPassword && !(one.client && told.has(one.client)));
-      const own = known.map((client) => clientEntry(client, open));
+      const nameless = [...sessions.of(account)].filter(
+        (one) => !one.appPassword && !(one.client && told.has(one.client)),
+      );
       return [
-        ...own.filter((entry) => entry.methods.length > 0 || entry.sessions.length > 0),
-        ...apps.map((app) => appEntry(app, account, open)),
+        ...known.map(clientEntry).filter((entry) => entry.methods.length > 0 || isHere(entry, account)),
+        ...apps.map((app) => appEntry(app, account)),
         ...nameless.map(sessionEntry),
       ];
     }
 
+    const isHere = (entry: Entry, account: string): boolean =>
+      [...sessions.of(account)].some((session) => entry.has(session));
+
     async function list({ from, session }: IqRequest): Promise<Element> {
       mustManage(session);
-      return xml("clients", { xmlns: NS.clientAccess }, ...(await entriesOf(from.bare)).map(clientElement));
+      const entries = await entriesOf(from.bare);
+      const elements = entries.map((entry) => clientElement(entry, isHere(entry, from.bare)));
+      return xml("clients", { xmlns: NS.clientAccess }, ...elements);
     }
 
     async function revoke(iq: IqRequest): Promise<void> {
@@ -95,7 +101,8 @@ export default defineModule({
       const entry = (await entriesOf(from.bare)).find(({ id }) => id === attr(payload, "id"));
       if (!entry) throw new StanzaError("item-not-found", { text: "There is no such client" });
       await entry.revoke?.();
-      for (const session of entry.sessions) if (session !== own) close(session);
+      for (const session of [...sessions.of(from.bare)])
+        if (session !== own && entry.has(session)) close(session);
       // §3.2: what it has been told it cannot be made to forget.
       if (entry.methods.includes("password"))
         throw new StanzaError("service-unavailable", {
@@ -103,7 +110,7 @@ export default defineModule({
           text: "It knows the password; only another password keeps it out",
         });
       // The answer comes before the end of who asked.
-      if (own && entry.sessions.includes(own)) iq.afterwards = () => close(own);
+      if (own && entry.has(own)) iq.afterwards = () => close(own);
     }
 
     return {
@@ -135,9 +142,8 @@ const close = (session: Session): void =>
   session.close(new StreamError("not-authorized", "Access was taken from this client"));
 
 /** §3.1 */
-function clientElement({ id, sessions, wasHere, firstSeen, lastSeen, methods, ...names }: Entry): Element {
-  const { software, device } = names;
-  const connected = sessions.length > 0;
+function clientElement(entry: Entry, connected: boolean): Element {
+  const { id, wasHere, firstSeen, lastSeen, methods, software, device } = entry;
   const seen = connected ? new Date() : lastSeen;
   return xml(
     "client",

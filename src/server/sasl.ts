@@ -25,7 +25,7 @@ export interface Authenticator {
   credentials: Lookup;
   /**
    * Whether there is such an account, and it may be used by who has proven to be its owner at `since`, in the time of
-   * `performance.now`: a password that was changed since then has proven nothing.
+   * `performance.now`: what was taken back since then has proven nothing.
    */
   admits(local: string, since: number): Promise<boolean>;
   /** The hashes that an account has verifiers of; `undefined` where it is all, or there is no such account. */

@@ -26,6 +26,15 @@ const findCredentials = prepared(({ db, t: { credentials } }) =>
     .prepare(),
 );
 
+const findVerifiers = prepared(({ db, t: { credentials } }) =>
+  db
+    .select()
+    .from(credentials)
+    .where(eq(credentials.local, sql.placeholder("local")))
+    .orderBy(asc(credentials.hash))
+    .prepare(),
+);
+
 export const accountStore = (store: Store) => ({
   /** Removed accounts too: their names stay taken. */
   async find(local: string): Promise<AccountRow | undefined> {
@@ -80,13 +89,7 @@ export const accountStore = (store: Store) => ({
 
   /** All verifiers of an account. */
   async verifiers(local: string): Promise<CredentialsRow[]> {
-    const { db, t } = store;
-    return db
-      .select()
-      .from(t.credentials)
-      .where(eq(t.credentials.local, local))
-      .orderBy(asc(t.credentials.hash))
-      .all();
+    return findVerifiers(store).all({ local });
   },
 
   setCleared: (local: string): Promise<void> =>

@@ -328,6 +328,19 @@ describe("an app password", () => {
     await stream.kill();
   });
 
+  test("opens nothing for who was about to come in when it was taken back", async (t) => {
+    await using stage = await play(t);
+    const { appPasswords } = stage.node;
+    const { password, id } = await appPasswords.add(account(stage), "Pidgin");
+    const { stream, features } = await opens(stage);
+    await authenticate2(stream, features, { username: "juliet", password });
+    await stream.receivesNext("<stream:features/>");
+    await appPasswords.remove(stage.bare("juliet"), id);
+    stream.raw(`<iq type='set' id='b'><bind xmlns='${NS.bind}'/></iq>`);
+    await isEnded(stream);
+    assert.equal([...stage.node.sessions.of(stage.bare("juliet"))].length, 1);
+  });
+
   test("ends with the password, and with the account", async (t) => {
     await using stage = await play(t);
     const { juliet } = stage.actors;
