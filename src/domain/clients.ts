@@ -67,6 +67,9 @@ export class Clients {
         async (local, fits) => {
           const account = this.#addressOf(local);
           const { store } = this.#options;
+          // Who guesses costs a look, and no write.
+          const all = await tokenStore(store).tokens(account, client);
+          if (!all.some(({ token }) => fits(token))) return undefined;
           used = await store.transaction((tx) => useToken(tx, { account, client }, use, fits));
           if (used?.isExpired) throw new SaslError("credentials-expired");
           return used?.token;
