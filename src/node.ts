@@ -254,9 +254,9 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
         log,
       }),
     );
-    let web: HttpListener | undefined;
+    const web: HttpListener[] = [];
     // A WebSocket is the last to know of HTTP that its stream has ended.
-    closers.push(() => c2s.close().finally(() => web?.close()));
+    closers.push(() => c2s.close().finally(() => web[0]?.close()));
     const { require_tls: requireTls } = config.c2s;
     const clients = { accept: c2s.accept, client: clientsOf(config), requireTls, log };
     const upgrades = new Map([[webSocketPath, webSockets(clients)]]);
@@ -265,7 +265,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
     const tlsPorts = { c2sTls: c2s.directTlsPort, s2sTls: s2s?.directTlsPort };
     const app = createApp({ ...node, bosh, tlsPorts });
     const http = await explainListening(listen, () => listenHttp(app, listen.http, listen.host, upgrades));
-    web = http;
+    web.push(http);
     const control = await listenForCommands(config.data, (command) => execute(node, command), log);
     closers.push(() => control.close());
     return {
