@@ -5,7 +5,7 @@ import type { Session } from "../server/session.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { NS } from "../xmpp/ns.ts";
 import { messageType } from "../xmpp/stanza.ts";
-import { attr, child, escapeAttribute } from "../xmpp/xml.ts";
+import { attr, child, escapeAttribute, type Element } from "../xmpp/xml.ts";
 import { defineModule } from "./context.ts";
 
 export default defineModule({
@@ -30,12 +30,11 @@ export default defineModule({
         if (!session.carbons || hasOriginal(session, passage)) continue;
         if (inside === undefined) {
           if (!isCopied(passage)) return;
-          inside = contentOf(passage);
+          inside = contentOf(passage.direction === "out", passage.text ?? plainText(passage));
         }
-        const type = attr(passage.stanza, "type");
-        const attrs = `from="${escapeAttribute(passage.account)}" to="${escapeAttribute(session.jid.full)}"`;
-        const typed = type === undefined ? "" : ` type="${escapeAttribute(type)}"`;
-        session.send(passage.stanza, `<message ${attrs}${typed}>${inside}</message>`, passage.archiveId);
+        const { archiveId, stanza } = passage;
+        if (!session.defer(archiveId, true))
+          session.send(stanza, wrapped(session, stanza, inside), archiveId);
       }
     }
 
@@ -73,9 +72,19 @@ function isCopied({ stanza, direction, from, to, archiveId, handling }: Passage)
   return !(direction === "in" && isOfRoom && !from.isBare && messageType(stanza) !== "groupchat");
 }
 
-function contentOf(passage: Passage): string {
-  const text = passage.text ?? plainText(passage);
-  const name = passage.direction === "out" ? "sent" : "received";
+/** A copy for a session, of a message that is `text`. */
+export const carbonText = (session: Session, stanza: Element, text: string, sent: boolean): string =>
+  wrapped(session, stanza, contentOf(sent, text));
+
+function wrapped({ account, jid }: Session, stanza: Element, inside: string): string {
+  const attrs = `from="${escapeAttribute(account)}" to="${escapeAttribute(jid.full)}"`;
+  const type = attr(stanza, "type");
+  const typed = type === undefined ? "" : ` type="${escapeAttribute(type)}"`;
+  return `<message ${attrs}${typed}>${inside}</message>`;
+}
+
+function contentOf(sent: boolean, text: string): string {
+  const name = sent ? "sent" : "received";
   const message = `<message xmlns="${NS.client}"${text.slice("<message".length)}`;
   return `<${name} xmlns="${NS.carbons}"><forwarded xmlns="${NS.forward}">${message}</forwarded></${name}>`;
 }

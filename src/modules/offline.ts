@@ -4,11 +4,12 @@
  */
 import { takesMessages } from "../server/delivery.ts";
 import { plainText, type Passage } from "../server/module.ts";
-import type { Session } from "../server/session.ts";
+import type { Handed, Session } from "../server/session.ts";
 import { delayedText } from "../xmpp/delay.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { orderOf } from "../xmpp/id.ts";
 import { parseElement } from "../xmpp/parser.ts";
+import { carbonText } from "./carbons.ts";
 import { defineModule } from "./context.ts";
 
 /** Messages that are read at once. */
@@ -46,18 +47,18 @@ export default defineModule({
       const held = new Set<string>();
       for (const { behind, management } of clients) {
         for (const { archiveId } of management?.queue ?? []) if (archiveId) held.add(archiveId);
-        for (const id of behind ?? []) held.add(id);
+        for (const { archiveId } of behind ?? []) held.add(archiveId);
       }
       return held;
     }
 
     /** What a client is to be handed. What it has read in the archive itself is taken (XEP-0313 §5.1.1). */
-    async function openFor({ account, readTo = 0, handedTo = 0 }: Session): Promise<string[]> {
+    async function openFor({ account, readTo = 0, handedTo = 0 }: Session): Promise<Handed[]> {
       const open = await waiting.of(account);
       const held = heldBy(sessions.of(account));
       return open.flatMap(({ id, archived }) => {
         if (held.has(id) || orderOf(id)! < handedTo) return [];
-        if (!archived || orderOf(id)! >= readTo) return id;
+        if (!archived || orderOf(id)! >= readTo) return { archiveId: id, isCopy: false };
         waiting.take(account, id);
         return [];
       });
@@ -67,32 +68,34 @@ export default defineModule({
     async function catchUp(session: Session): Promise<void> {
       if (!waiting.has(session.account)) return;
       if (session.behind) return void session.behind.push(...(await openFor(session)));
-      const queue: string[] = (session.behind = []);
+      const queue: Handed[] = (session.behind = []);
       try {
         queue.unshift(...(await openFor(session)));
         while (queue.length > 0) {
-          const page = queue.slice(0, pageSize);
-          if (!(await handPage(session, page))) return;
-          queue.splice(0, page.length);
+          if (!(await handPage(session, queue))) return;
         }
       } finally {
         session.behind = undefined;
       }
     }
 
-    /** `false` where the client is not there any more. */
-    async function handPage(session: Session, ids: readonly string[]): Promise<boolean> {
+    /** Hands over the first of a queue; `false` where the client is not there any more. */
+    async function handPage(session: Session, queue: Handed[]): Promise<boolean> {
       const { account } = session;
-      const rows = await archive.some(account, ids);
-      for (const { id, at, stanza } of rows) {
-        await session.room();
+      const ids = queue.slice(0, pageSize).map(({ archiveId }) => archiveId);
+      const rows = new Map((await archive.some(account, ids)).map((row) => [row.id, row]));
+      for (const id of ids) {
+        const row = rows.get(id);
+        if (row) await session.room();
         if (sessions.get(session.jid) !== session || !takesMessages(session)) return false;
-        session.send(parseElement(stanza), delayedText(stanza, config.domain, at), id);
-      }
-      // What is there no more, because its time is over, waits no more.
-      if (rows.length < ids.length) {
-        const there = new Set(rows.map(({ id }) => id));
-        for (const id of ids) if (!there.has(id)) waiting.take(account, id);
+        const { isCopy } = queue.shift()!;
+        if (row) {
+          const stanza = parseElement(row.stanza);
+          const text = isCopy ? carbonText(session, stanza, row.stanza, row.sent) : row.stanza;
+          session.send(stanza, delayedText(text, config.domain, row.at), id);
+        }
+        // What is there no more, because its time is over, waits no more.
+        else waiting.take(account, id);
       }
       return true;
     }

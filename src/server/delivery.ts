@@ -36,8 +36,6 @@ export function isFor(session: Session, { to }: Passage, sessions: Sessions): bo
 }
 
 function hand(session: Session, passage: Passage): void {
-  const { stanza, archiveId, handling } = passage;
-  // What waited comes first, and this behind it from the same place.
-  if (session.behind && archiveId !== undefined && handling?.offline) session.behind.push(archiveId);
-  else session.send(stanza, passage.text ?? plainText(passage), archiveId);
+  const { stanza, archiveId } = passage;
+  if (!session.defer(archiveId, false)) session.send(stanza, passage.text ?? plainText(passage), archiveId);
 }

@@ -1,13 +1,17 @@
 /** Keeps resting sessions on disk, behind what happens to them: all that is new in a turn is one transaction. */
 import type { Events } from "../events.ts";
 import type { Logger } from "../log.ts";
-import { serialize } from "../xmpp/xml.ts";
+import { orderOf } from "../xmpp/id.ts";
+import { parseElement } from "../xmpp/parser.ts";
+import { attr, serialize } from "../xmpp/xml.ts";
 import type { ServerEvents } from "./events.ts";
 import type { Session } from "./session.ts";
 import type { ManagementSnapshot, Unacknowledged } from "./stream-management-state.ts";
 
 /** Stanzas that are written at once, and the sessions that they are of: a tenth of what fits into a unit of the store. */
 const unitSize = 20_000;
+/** Messages since a session was last written that may pass it by, such as those for others of its account's clients. */
+const maxPassed = 10_000;
 
 /** A session as it is kept, without its stanzas. */
 export interface HibernatedState {
@@ -47,6 +51,14 @@ export interface HibernatedRow extends HibernatedSession {
   readonly queue: readonly HibernatedStanza[];
 }
 
+/** What the archive of an account has. */
+export interface PassedMessage {
+  readonly id: string;
+  readonly sent: boolean;
+  readonly at: Date;
+  readonly stanza: string;
+}
+
 /** Where it is kept: `src/store/hibernated.ts`. */
 export interface HibernatedStore {
   /** In one transaction: forgets, takes in, appends, notes how far those that were there are complete. */
@@ -58,8 +70,8 @@ export interface HibernatedStore {
   ): Promise<void>;
   /** All of them, those that end first in front. */
   all(): Promise<HibernatedRow[]>;
-  /** Archive ids from a position on, of what does not wait for the account's clients; `copies`: also of what it sent. */
-  passing(account: string, from: number, copies: boolean): Promise<string[]>;
+  /** What came from a position on, the oldest first, but no more than `limit`; `copies`: also what the account sent. */
+  passed(account: string, from: number, copies: boolean, limit: number): Promise<PassedMessage[]>;
 }
 
 export interface JournalOptions {
@@ -98,10 +110,11 @@ export class HibernationJournal {
     this.append(session);
   }
 
-  /** The session is as it was loaded. */
-  adopt(session: Session, until: number): void {
+  /** The session was loaded; so many stanzas of its queue are on disk. */
+  adopt(session: Session, until: number, written: number): void {
     const { id, queue } = session.management!;
-    this.#entries.set(session, { id: id!, expiresAt: new Date(until), written: queue.length });
+    this.#entries.set(session, { id: id!, expiresAt: new Date(until), written });
+    if (queue.length > written) this.append(session);
   }
 
   /** The queue of the session has grown. */
@@ -122,16 +135,18 @@ export class HibernationJournal {
   }
 
   /**
-   * Those that are as their clients believe. Of the others something was handed out and not written when the process
-   * died; what waits for clients is not that, as they get it all the same.
+   * Those that are as their clients believe, with what they were to get and had not been written when the process died.
+   * Of the others a copy is not known any more, or the order in which they got something.
    */
-  async load(): Promise<HibernatedRow[]> {
+  async load(): Promise<(HibernatedRow & { readonly missed: readonly PassedMessage[] })[]> {
     const { store } = this.#options;
-    const whole: HibernatedRow[] = [];
-    for (const row of (await store?.all()) ?? []) {
-      const passing = await store!.passing(row.account, row.completeTo, row.state.carbons);
-      const kept = new Set(row.queue.map(({ archiveId }) => archiveId));
-      if (passing.every((id) => kept.has(id))) whole.push(row);
+    const rows = (await store?.all()) ?? [];
+    const jids = new Set(rows.map(({ jid }) => jid));
+    const whole = [];
+    for (const row of rows) {
+      const passed = await store!.passed(row.account, row.completeTo, row.state.carbons, maxPassed);
+      const missed = passed.length < maxPassed && missedBy(row, passed, jids);
+      if (missed) whole.push({ ...row, missed });
       else this.#forgotten.push(row.id);
     }
     if (this.#forgotten.length > 0) await this.#soon();
@@ -182,7 +197,7 @@ export class HibernationJournal {
   }
 
   async #writeOnly(changed: readonly Session[], forgotten: readonly string[]): Promise<void> {
-    const completeTo = this.#options.frontier?.() ?? 0;
+    const frontier = this.#options.frontier?.() ?? 0;
     const complete: Pick<HibernatedSession, "id" | "completeTo">[] = [];
     const sessions: HibernatedSession[] = [];
     const stanzas: HibernatedStanza[] = [];
@@ -190,6 +205,8 @@ export class HibernationJournal {
     for (const session of changed) {
       const entry = this.#entries.get(session)!;
       const { queue } = session.management!;
+      const [next] = session.behind ?? [];
+      const completeTo = next ? Math.min(frontier, orderOf(next.archiveId)!) : frontier;
       if (entry.written === undefined) sessions.push(this.#row(session, entry, completeTo));
       else complete.push({ id: entry.id, completeTo });
       for (let position = entry.written ?? 0; position < queue.length; position += 1)
@@ -222,3 +239,27 @@ const stanzaRow = (session: string, position: number, { text, archiveId, at }: U
   archiveId: archiveId ?? null,
   at: new Date(at),
 });
+
+/**
+ * What was for a session itself and is not in its queue; `undefined` where something else is missing, or not at the end.
+ * `jids`: the other resources that were there.
+ */
+function missedBy(
+  { jid, state, queue }: HibernatedRow,
+  passed: readonly PassedMessage[],
+  jids: ReadonlySet<string>,
+): PassedMessage[] | undefined {
+  const kept = new Set(queue.map(({ archiveId }) => archiveId));
+  const newest = queue.reduce((most, { archiveId }) => Math.max(most, orderOf(archiveId ?? "") ?? 0), 0);
+  const isAvailable = state.presence !== undefined && state.priority >= 0;
+  const missed: PassedMessage[] = [];
+  for (const message of passed) {
+    if (kept.has(message.id)) continue;
+    const to = attr(parseElement(message.stanza), "to") ?? "";
+    const isOwn = !message.sent && (to === jid || (isAvailable && !jids.has(to)));
+    if (!isOwn && !state.carbons) continue;
+    if (!isOwn || orderOf(message.id)! < newest) return undefined;
+    missed.push(message);
+  }
+  return missed;
+}

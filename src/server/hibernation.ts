@@ -10,7 +10,12 @@ import { parseElement } from "../xmpp/parser.ts";
 import type { Element } from "../xmpp/xml.ts";
 import { Reserve } from "./csi-reserve.ts";
 import type { ServerEvents } from "./events.ts";
-import { HibernationJournal, type HibernatedRow, type HibernatedStore } from "./hibernation-journal.ts";
+import {
+  HibernationJournal,
+  type HibernatedRow,
+  type HibernatedStore,
+  type PassedMessage,
+} from "./hibernation-journal.ts";
 import { routeLeftovers } from "./hibernation-leftovers.ts";
 import { Session, type Transport } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
@@ -205,7 +210,8 @@ export class Hibernation {
     if (this.#resting.size > maxInAll) this.#end(oldest!);
   }
 
-  #revive({ jid: full, expiresAt, completeTo, state, queue }: HibernatedRow): void {
+  #revive(row: HibernatedRow & { readonly missed: readonly PassedMessage[] }): void {
+    const { jid: full, expiresAt, completeTo, state, queue, missed } = row;
     const { sessions, events } = this.#options;
     const session = new Session(parseJid(full)!, nowhere, state.remoteAddress, sessions.taken);
     const { id, seconds } = state.management;
@@ -214,7 +220,12 @@ export class Hibernation {
       archiveId: archiveId ?? undefined,
       at: at.getTime(),
     }));
-    session.management = new StreamManagement(id, seconds, state.management, waiting);
+    const late = missed.map(({ id: archiveId, at, stanza }) => ({
+      text: stanza,
+      archiveId,
+      at: at.getTime(),
+    }));
+    session.management = new StreamManagement(id, seconds, state.management, [...waiting, ...late]);
     session.reserve = new Reserve();
     if (state.presence !== undefined)
       session.available = { stanza: parseElement(state.presence), priority: state.priority };
@@ -225,7 +236,7 @@ export class Hibernation {
     session.handedTo = completeTo;
     const until = expiresAt.getTime();
     sessions.add(session);
-    this.#journal.adopt(session, until);
+    this.#journal.adopt(session, until, queue.length);
     this.#rest({ session, until, isStale: true, isSettled: true });
     events.emit("session.restored", { session, state: state.modules });
   }

@@ -30,6 +30,12 @@ export interface Available {
   readonly priority: number;
 }
 
+/** A message of the archive that a session is to be handed, itself or as a copy (XEP-0280). */
+export interface Handed {
+  readonly archiveId: string;
+  readonly isCopy: boolean;
+}
+
 /** Told that one of an account's clients has the message of that archive id. */
 export type Taken = (account: string, archiveId: string) => void;
 
@@ -39,6 +45,9 @@ const nobody: Taken = () => undefined;
 const over: Transport = { isOpen: false, isFull: true, write: () => undefined, close: () => undefined };
 
 const tooMany = ["policy-violation", "Too many stanzas were not acknowledged"] as const;
+
+/** What may wait to be handed: twice what waits for an account at most (XEP-0160). */
+const maxBehind = 20_000;
 
 /** What nobody asked for waits while so many stanzas are not acknowledged: a tenth of what may be. */
 const maxUnasked = 500;
@@ -62,8 +71,8 @@ export class Session {
   interested = false;
   /** XEP-0280: asked for carbons. */
   carbons = false;
-  /** Archive ids of messages that it is being handed one after the other; those that come now go behind them. */
-  behind: string[] | undefined;
+  /** Messages that it is being handed one after the other; those that come now go behind them. */
+  behind: Handed[] | undefined;
   /** A position (`Archive.frontier`): what came before that it got from the archive, or will (XEP-0313, XEP-0386 §3.2). */
   readTo: number | undefined;
   /** Its connection is lost, and its client may come back (XEP-0198 §5). */
@@ -96,6 +105,14 @@ export class Session {
     const isKept = this.reserve.keep(stanza, text, archiveId);
     if (!isKept || this.reserve.isFull) this.release();
     if (!isKept) this.#pass(text, archiveId);
+  }
+
+  /** Puts a message behind those that it is being handed, where it is; it is sent in its turn. */
+  defer(archiveId: string | undefined, isCopy: boolean): boolean {
+    if (!this.behind || archiveId === undefined) return false;
+    this.behind.push({ archiveId, isCopy });
+    if (this.behind.length === maxBehind) setImmediate(() => this.close(new StreamError(...tooMany)));
+    return true;
   }
 
   /** Sends what is in the reserve, in order. */

@@ -1,10 +1,12 @@
 /** Sessions that may be resumed, and the stanzas that their clients do not have yet (XEP-0198 §5). */
 import { and, asc, eq, gte, inArray, sql } from "drizzle-orm";
+import type { MessageRow } from "./messages.ts";
 import { prepared } from "./prepared.ts";
 import type { Schema } from "./schema.ts";
 import type { Store } from "./store.ts";
 
 type SessionRow<State> = Omit<Schema["hibernatedSessions"]["$inferSelect"], "state"> & { state: State };
+type PassedRow = Pick<MessageRow, "id" | "sent" | "at" | "stanza">;
 export type StanzaRow = Schema["hibernatedStanzas"]["$inferSelect"];
 
 // Thousands at once, when the process is told to stop.
@@ -54,18 +56,19 @@ const deleteStanzas = prepared(({ db, t: { hibernatedStanzas: stanzas } }) =>
 );
 
 // Once for each session at start.
-const selectPassing = prepared(({ db, t: { messages } }) =>
+const selectPassed = prepared(({ db, t: { messages } }) =>
   db
-    .select({ id: messages.id })
+    .select({ id: messages.id, sent: messages.sent, at: messages.at, stanza: messages.stanza })
     .from(messages)
     .where(
       and(
         eq(messages.account, sql.placeholder("account")),
         gte(messages.position, sql.placeholder("from")),
-        eq(messages.waits, false),
         sql`(${sql.placeholder("copies")} OR NOT ${messages.sent})`,
       ),
     )
+    .orderBy(asc(messages.position))
+    .limit(sql.placeholder("limit"))
     .prepare(),
 );
 
@@ -99,13 +102,9 @@ export const hibernatedStore = <State extends object>(store: Store) => {
       return rows.map((row) => ({ ...row, state: row.state as State, queue: queues.get(row.id)! }));
     },
 
-    /**
-     * The archive ids of an account's messages from a position on, of those that come to its clients but do not wait
-     * for them: of what it sent, where copies go there (XEP-0280), and of errors.
-     */
-    async passing(account: string, from: number, copies: boolean): Promise<string[]> {
-      const rows = selectPassing(store).all({ account, from, copies: Number(copies) });
-      return rows.map(({ id }) => id);
+    /** What an account got from a position on, and where `copies` go to a session what it sent; the oldest first. */
+    async passed(account: string, from: number, copies: boolean, limit: number): Promise<PassedRow[]> {
+      return selectPassed(store).all({ account, from, copies: Number(copies), limit });
     },
 
     /** Forgets those of an account. */

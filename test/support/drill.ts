@@ -4,6 +4,7 @@
  * apart by nothing but the ids of its archive (XEP-0359).
  */
 import assert from "node:assert/strict";
+import { orderOf } from "../../src/xmpp/id.ts";
 import { NS } from "../../src/xmpp/ns.ts";
 import { attr, child, childText, children, type Element } from "../../src/xmpp/xml.ts";
 import { queryText, rsm } from "./archive.ts";
@@ -67,6 +68,8 @@ export class DrillClient {
   readonly full: string;
   /** The messages that it was sent or copied: their origin-ids, in order. */
   readonly got: string[] = [];
+  /** Origin-ids of what came at once, and behind what is newer in the archive. */
+  readonly overtaken: string[] = [];
   /** Messages of its own that were acknowledged. */
   readonly acknowledged: string[] = [];
   readonly counts = { cuts: 0, resumed: 0, refused: 0, fresh: 0, repeated: 0, caughtUp: 0 };
@@ -93,6 +96,8 @@ export class DrillClient {
   #onPing: (() => void) | undefined;
 
   #session: string | undefined;
+  /** The position of the newest message that came in the session. */
+  #newest = 0;
   /** Stanzas that came in the session. */
   #handled = 0;
   /** Those of its own that were acknowledged in it. */
@@ -165,7 +170,7 @@ export class DrillClient {
     if (this.#session !== undefined && !this.#chance(odds.forgetful) && (await this.#resumes(stream))) return;
     await stream.binds(this.#role.resource);
     this.#session = await enablesResumption(stream);
-    this.#handled = this.#confirmed = 0;
+    this.#handled = this.#confirmed = this.#newest = 0;
     this.#isAvailable = false;
     this.#held = [];
     this.counts.fresh += 1;
@@ -217,8 +222,16 @@ export class DrillClient {
     const ids = children(said, "stanza-id", NS.stanzaIds).filter((one) => attr(one, "by") === this.#bare);
     assert.equal(ids.length, 1, `one stanza-id is in ${message.toString()}`);
     const id = attr(ids[0]!, "id")!;
+    this.#compares(message, said, orderOf(id)!);
     if (this.#held) this.#held.push({ message: said, id });
     else this.#take(said, id);
+  }
+
+  /** What was kept for it comes late, and tells so. All else is in the order of the archive. */
+  #compares(message: Element, said: Element, position: number): void {
+    const isLate = [message, said].some((one) => child(one, "delay", NS.delay));
+    if (position < this.#newest && !isLate) this.overtaken.push(originOf(said));
+    this.#newest = Math.max(this.#newest, position);
   }
 
   /** Puts it at the end of what it shows, where it is new. */
@@ -289,6 +302,7 @@ export class DrillClient {
 
   #breaks(): void {
     this.counts.cuts += 1;
+    this.#isConnected = false;
     const next = this.#unacknowledged[0]?.text ?? "<presence/>";
     if (this.#chance(odds.torn)) this.#stream!.raw(next.slice(0, Math.floor(this.#random() * next.length)));
     void this.#stream!.kill();

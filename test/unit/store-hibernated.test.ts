@@ -85,7 +85,7 @@ test("a write is whole or not at all", async (t) => {
   );
 });
 
-test("what an archive holds from a position on, and does not wait", async (t) => {
+test("what came to an archive from a position on", async (t) => {
   const { store, hibernated } = opened(t);
   const row = (position: number, sent: boolean, waits: boolean, account = "ana@pipit.test") => ({
     ...{ position, account, id: `m${position}`, with: "bob@pipit.test", resource: "", at: new Date(), sent },
@@ -102,7 +102,10 @@ test("what an archive holds from a position on, and does not wait", async (t) =>
         row(8, true, false, "bob@pipit.test"),
       ]);
   });
-  assert.deepEqual(await hibernated.passing("ana@pipit.test", 5, true), ["m5", "m7"]);
-  assert.deepEqual(await hibernated.passing("ana@pipit.test", 5, false), ["m7"]);
-  assert.deepEqual(await hibernated.passing("ana@pipit.test", 8, true), []);
+  const passed = async (from: number, copies: boolean, limit: number) =>
+    (await hibernated.passed("ana@pipit.test", from, copies, limit)).map(({ id }) => id);
+  assert.deepEqual(await passed(5, true, 9), ["m5", "m6", "m7"]);
+  assert.deepEqual(await passed(5, false, 9), ["m6", "m7"]);
+  assert.deepEqual(await passed(4, true, 2), ["m4", "m5"]);
+  assert.deepEqual(await passed(8, true, 9), []);
 });
