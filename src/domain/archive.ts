@@ -123,12 +123,12 @@ export class Archive {
    * Whether the account has sent this very message before, lately; it is on disk then. Clients send again what they
    * believe lost, with the same origin-id (XEP-0359 §3.2).
    */
-  async isRepeat(account: string, to: Jid, message: Element): Promise<boolean> {
+  isRepeat(account: string, to: Jid, message: Element): false | Promise<boolean> {
     const same = sameAs(account, to, message);
     if (!same) return false;
-    const written = this.underWay(account, to, message);
-    if (written) await written;
-    return written !== undefined || (await this.#written(same.key, repeatDepth, same.isIt)) !== undefined;
+    const written = this.#unwritten(same.key, same.isIt)?.batch.written;
+    if (written) return written.then(() => true);
+    return this.#written(same.key, repeatDepth, same.isIt).then((row) => row !== undefined);
   }
 
   /** Resolves once it is on disk, where the account has just sent this very message before. */

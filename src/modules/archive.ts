@@ -35,9 +35,8 @@ export default defineModule({
      */
     function stopRepeats({ stanza, account, direction, to, session, handling }: Passage) {
       if (direction === "in" || !session || !handling?.archive || !mayRepeat(session)) return;
-      return archive
-        .isRepeat(account, to, stanza)
-        .then((isRepeat) => isRepeat && isOver(stanza, to, session));
+      const isRepeat = archive.isRepeat(account, to, stanza);
+      return isRepeat && isRepeat.then((is) => is && isOver(stanza, to, session));
     }
 
     /** It may have come on another connection of the account's since it was looked for. */

@@ -107,10 +107,11 @@ export class BoundStream {
     this.session.management?.count();
   }
 
-  /** What happens behind all that is under way, without anybody waiting for it. Those come to their ends in order. */
-  #follow(through: Promise<void>, then: () => void): void {
+  /** What happens behind all that is under way, without anybody waiting for it. */
+  #follow(through: Promise<unknown>, then: () => void): void {
+    const { idle } = this;
     this.#underway += 1;
-    this.#last = through.then(
+    this.#last = (idle ? Promise.all([through, idle]) : through).then(
       () => {
         this.#underway -= 1;
         then();

@@ -15,9 +15,11 @@ import { runHandlers, runStages } from "./stages.ts";
 
 type Done = void | Promise<void>;
 
+const ignore = (): void => undefined;
+
 /** A message whose place in the order is taken: the next one of its sender may be looked at meanwhile. */
 export class Underway {
-  /** Resolves once it is safe and with those it is for, or its sender was told otherwise; in order of the messages. */
+  /** Resolves once it is safe and with those it is for, or its sender was told otherwise. */
   readonly through: Promise<void>;
 
   constructor(through: Promise<void>) {
@@ -34,8 +36,11 @@ export interface MessageFlowOptions extends RouterOptions {
 
 export class MessageFlow {
   readonly #options: MessageFlowOptions;
-  /** The last message that is under way of a client, or of whatever else sends its messages in order. */
-  readonly #last = new WeakMap<object, { readonly through: Promise<void>; readonly isOrdered: boolean }>();
+  /**
+   * What the last message waits for that is under way of a client, or of whatever else sends its messages in order: a
+   * commit. They come in order, and what waits for one of them goes on in the order in which it began to.
+   */
+  readonly #last = new WeakMap<object, Promise<void>>();
 
   constructor(options: MessageFlowOptions) {
     this.#options = options;
@@ -47,7 +52,12 @@ export class MessageFlow {
     if (attr(stanza, "to") === undefined) stanza.attrs["to"] = to.bare;
     const { jid, account } = session;
     const out = passage("out", stanza, jid, to, account, session, handlingOf(stanza));
-    return this.#file(out, (is) => (is ? undefined : this.#across(out)));
+    return this.#file(out, (stopped) => {
+      if (stopped) return;
+      // Whatever is the matter on the other side: in the turn of what was archived on this one.
+      const copied = this.#inTurn(out, session, () => this.#copy(out));
+      return this.#across(out) ?? copied;
+    });
   }
 
   /**
@@ -67,20 +77,19 @@ export class MessageFlow {
   /** From elsewhere, for an address of ours; or from inside the node, for any. `lane`: the stream that it came on. */
   arrive(stanza: Element, from: Jid, to: Jid, lane?: object): Done | Underway {
     const coming = passage("in", stanza, from, to, to.bare, undefined, handlingOf(stanza));
-    return this.#enter(coming, undefined, lane);
+    return this.#enter(coming, lane);
   }
 
   /** One of many copies: `coming` is its way in, and what it says is written already. */
   take(coming: Passage): Done {
-    return throughOf(this.#pass(coming, undefined));
+    return throughOf(this.#pass(coming));
   }
 
   /** An error for who wrote a message. It comes from the server, so no filter looks at it. */
   bounce(reply: Element, from: Jid, to: Jid): Done {
     const coming = passage("in", reply, from, to, to.bare, undefined, handlingOf(reply));
     const stopped = runStages(this.#options.registry.message, coming, "archive", "archive");
-    const onwards = (): Done =>
-      throughOf(this.#after(undefined, coming, coming.durable, () => this.#deliver(coming)));
+    const onwards = (): Done => throughOf(this.#inTurn(coming, undefined, () => this.#deliver(coming)));
     return stopped instanceof Promise ? stopped.then(onwards) : onwards();
   }
 
@@ -89,46 +98,51 @@ export class MessageFlow {
     const { stanza, from, to, session, handling } = out;
     const coming = passage("in", stanza, from, to, to.bare, session, handling);
     if (out.plain !== undefined) coming.plain = out.plain;
-    const refused = (error: unknown): Done =>
-      throughOf(this.#after(out, coming, undefined, () => this.#options.refuse(stanza, error)));
+    const refused = (error: unknown): Done | Underway =>
+      this.#inTurn({ stanza }, session, () => this.#options.refuse(stanza, error));
     try {
-      const done = this.#enter(coming, out);
-      return done instanceof Promise ? done.catch(refused) : done;
+      const done = this.#enter(coming, session, out);
+      return done instanceof Promise ? done.catch((error: unknown) => throughOf(refused(error))) : done;
     } catch (error) {
       return refused(error);
     }
   }
 
-  #enter(coming: Passage, out: Passage | undefined, lane?: object): Done | Underway {
+  #enter(coming: Passage, lane?: object, out?: Passage): Done | Underway {
     const { domain, registry, sessions, accountExists, remote, serves } = this.#options;
     const { stanza, from, to } = coming;
     const service = registry.services.get(to.bare);
     if (service) {
       if (!service.message) throw new StanzaError("service-unavailable");
       // It may take its time, and the next message may be for it too.
-      return throughOf(this.#after(out, coming, undefined, () => service.message!(coming)));
+      return this.#inTurn(coming, lane, () => service.message!(coming), out?.durable);
     }
     if (!serves(to.domain)) {
       if (!remote) throw new StanzaError("remote-server-not-found");
-      // In the turn of what the sender's archive wrote: one commit holds both.
       const sent = remote.send(stanza, from, to, out && plainText(out));
-      return this.#after(out, coming, sent ?? undefined);
+      if (!sent) return;
+      const refuse = (error: unknown): Done => this.#options.refuse(stanza, error);
+      // One commit holds it and what the sender's archive wrote: what is lost is told of once.
+      const own = out?.durable ?? Promise.resolve();
+      const safe = sent.catch((error: unknown) => own.then(() => refuse(error), ignore));
+      return new Underway(Promise.all([safe, own]).then(ignore, ignore));
     }
     // Nobody reads what is written to the server itself, and nobody lives at the parts of its domain.
     if (to.local === "" || to.domain !== domain) return unserved(stanza);
-    if (sessions.has(to.bare)) return this.#pass(coming, out, lane);
+    if (sessions.has(to.bare)) return this.#pass(coming, lane, out);
     const exists = accountExists(to.local);
     if (exists instanceof Promise)
-      return exists.then((is) => (is ? throughOf(this.#pass(coming, out, lane)) : unserved(stanza)));
-    return exists ? this.#pass(coming, out, lane) : unserved(stanza);
+      return exists.then((is) => (is ? throughOf(this.#pass(coming, lane, out)) : unserved(stanza)));
+    return exists ? this.#pass(coming, lane, out) : unserved(stanza);
   }
 
   /** The recipient's side, of an account that is there. */
-  #pass(coming: Passage, out: Passage | undefined, lane?: object): Done | Underway {
+  #pass(coming: Passage, lane?: object, out?: Passage): Done | Underway {
     this.#refuseAtOnce(coming);
-    return this.#file(coming, (is) =>
-      this.#after(out, coming, coming.durable, is ? undefined : () => this.#deliver(coming), lane),
-    );
+    return this.#file(coming, (stopped) => {
+      const effect = stopped ? ignore : () => this.#deliver(coming);
+      return this.#inTurn(coming, lane, effect, out?.durable);
+    });
   }
 
   /** RFC 6121 §8.5.2 and §8.5.3.2.1: what cannot be delivered to anybody is in no archive of the recipient. */
@@ -138,40 +152,39 @@ export class MessageFlow {
     if (to.isBare || !this.#options.sessions.get(to)) throw new StanzaError("service-unavailable");
   }
 
-  /** Never throws. Once both sides are safe: the copies of the sender's side, then what happens on the other one. */
-  #after(
-    out: Passage | undefined,
-    { stanza }: Passage,
-    durable: Promise<void> | undefined,
-    then?: () => Done,
-    lane: object | undefined = out?.session,
+  /**
+   * Runs `effect` once the passage is safe, or at once; of a lane, behind all that wait in it. As long as effects stay
+   * synchronous all happens in the order of the commits, so that everybody hears in the order of their archive. Never
+   * throws: the sender is told, but of what was lost with the sender's `own` side, which has told it.
+   */
+  #inTurn(
+    { stanza, durable }: Pick<Passage, "stanza" | "durable">,
+    lane: object | undefined,
+    effect: () => Done,
+    own?: Promise<void>,
   ): Done | Underway {
-    const last = lane && this.#last.get(lane);
-    // Commits come in order, and so does what waits for one of them. Anything else waits for the message before.
-    const isOrdered = !durable || !out?.durable || durable === out.durable;
-    const own = isOrdered ? (durable ?? out?.durable) : Promise.all([durable, out.durable]);
-    const wait = last && !(own && isOrdered && last.isOrdered) ? Promise.all([own, last.through]) : own;
-    if (!wait) return this.#effect(out, stanza, then);
-    const through: Promise<void> = wait.then(
-      () => {
-        if (lane && this.#last.get(lane)?.through === through) this.#last.delete(lane);
-        return this.#effect(out, stanza, then);
-      },
-      (error: unknown) => this.#options.refuse(stanza, error),
-    );
-    if (lane) this.#last.set(lane, { through, isOrdered });
-    return new Underway(through);
+    const refuse = (error: unknown): Done => this.#options.refuse(stanza, error);
+    const attempt = (): Done => {
+      try {
+        return effect()?.catch(refuse);
+      } catch (error) {
+        return refuse(error);
+      }
+    };
+    const wait = durable ?? (lane && this.#last.get(lane));
+    if (!wait) return attempt();
+    if (lane) this.#last.set(lane, wait);
+    const proceed = (): Done => {
+      if (lane && this.#last.get(lane) === wait) this.#last.delete(lane);
+      return attempt();
+    };
+    const lost = wait === own ? ignore : durable ? refuse : proceed;
+    return new Underway(wait.then(proceed, lost));
   }
 
-  /** Stays synchronous as long as every handler does: then all happens in the order of the commits. */
-  #effect(out: Passage | undefined, stanza: Element, then?: () => Done): Done {
-    try {
-      const copied = out && runStages(this.#options.registry.message, out, "copy", "deliver");
-      const done = copied instanceof Promise ? copied.then(then) : then?.();
-      return done?.catch((error: unknown) => this.#options.refuse(stanza, error));
-    } catch (error) {
-      return this.#options.refuse(stanza, error);
-    }
+  #copy(out: Passage): Done {
+    const copied = runStages(this.#options.registry.message, out, "copy", "deliver");
+    if (copied instanceof Promise) return copied.then(ignore);
   }
 
   #deliver(coming: Passage): Done {

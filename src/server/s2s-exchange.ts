@@ -280,13 +280,13 @@ export class Exchange implements OpenLink, DialbackStream {
 
   #take(stanza: Element): Done {
     const done = this.#context.receive(stanza, this);
-    if (done instanceof Underway) return void this.#follow(done.through);
     const { idle } = this;
+    if (done instanceof Underway) return void this.#follow(Promise.all([done.through, idle]));
     if (done) return this.#follow(Promise.all([done, idle]));
     return idle ? void this.#follow(idle) : this.#count();
   }
 
-  /** It counts behind all that came before. They come to their ends in order. */
+  /** It counts behind all that came before, which `through` waits for. */
   #follow(through: Promise<unknown>): Promise<void> {
     this.#underway += 1;
     // What came before both sides began to count is not counted later either.

@@ -390,3 +390,25 @@ test("the server may ask its clients, and hears the answer of who it asked only"
   juliet.sends(`<iq type='error' id='${attr(again, "id")}' to='${stage.domain}'>${error}</iq>`);
   assert.equal(attr(await refusal, "type"), "error");
 });
+
+test("RFC 6120 §10.1: what is kept and what is not come in the order in which they were sent", async (t) => {
+  await using stage = await cast(t, { romeo: {}, juliet: {} });
+  const { romeo, juliet } = stage.actors;
+  await juliet.asks(`<iq type='set'><enable xmlns='urn:xmpp:carbons:2'/></iq>`);
+  const desk = await stage.login("romeo", { resource: "desk" });
+  await desk.asks(`<iq type='set'><enable xmlns='urn:xmpp:carbons:2'/></iq>`);
+  const isKept = [true, false, true, true, false, false, true];
+  const ids = Array.from({ length: 210 }, (_, n) => `${n}`);
+  const texts = ids.map((id, n) => {
+    const inside = isKept[n % isKept.length]
+      ? "<body>Hark</body>"
+      : "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+    return `<message type='chat' to='${juliet.bare}' id='${id}'>${inside}</message>`;
+  });
+  romeo.sends(texts.join(""));
+  for (const id of ids) assert.equal(attr(await juliet.receivesNext(), "id"), id);
+  for (const id of ids) {
+    const copy = child(await desk.receivesNext(), "sent", "urn:xmpp:carbons:2");
+    assert.equal(attr(children(child(copy!, "forwarded", "urn:xmpp:forward:0")!)[0]!, "id"), id);
+  }
+});
