@@ -131,18 +131,20 @@ class Writer {
     const watch = stopwatch(this.#options.unitTimeout ?? unitTimeout);
     try {
       begin.run();
+      // One that is alone is rolled back with its commit: a savepoint would copy each page that it changes.
+      const isShared = units.length > 1;
       for (const unit of units) {
-        savepoint.run();
+        if (isShared) savepoint.run();
         watch.timer.refresh();
         try {
           const value = await Promise.race([unit.work(tx), watch.expired]);
           settle.push(() => unit.resolve(value));
         } catch (error) {
-          if (error instanceof Unfinished) throw error;
+          if (error instanceof Unfinished || !isShared) throw error;
           undo.run();
           settle.push(() => unit.reject(error));
         }
-        release.run();
+        if (isShared) release.run();
       }
       commit.run();
     } catch (error) {
