@@ -10,13 +10,11 @@ import { attr, child, namespaceOf, xml, type Element } from "../xmpp/xml.ts";
 import { requestOf } from "./bind.ts";
 import { clientState } from "./csi.ts";
 import { sessionFeatures } from "./features.ts";
-import { Underway } from "./message-flow.ts";
+import { InOrder } from "./in-order.ts";
+import { throughOf, Underway } from "./message-flow.ts";
 import type { Session } from "./session.ts";
 import type { BoundFeature, NegotiatedStream } from "./stream-feature.ts";
 import { streamManagement } from "./stream-management.ts";
-
-/** Of one stream: what a burst of messages needs to share commits, and little enough to wait for at its end. */
-const maxUnderway = 256;
 
 /** What is said on every bound stream beside stanzas. */
 const features: readonly BoundFeature[] = [streamManagement, clientState];
@@ -29,9 +27,10 @@ export class BoundStream {
   readonly #stream: NegotiatedStream;
   /** `xml:lang` of the client's header. */
   readonly #language: string | undefined;
-  /** How many are under way, and the end of the last of them. */
-  #underway = 0;
-  #last: Promise<void> | undefined;
+  readonly #messages = new InOrder((error) => {
+    this.#stream.context.log.error({ err: error }, "a message could not be handled");
+    this.#stream.transport.close(new StreamError("internal-server-error"));
+  });
   #pinged = false;
 
   constructor(stream: NegotiatedStream, session: Session, language: string | undefined) {
@@ -42,7 +41,7 @@ export class BoundStream {
 
   /** Resolves once nothing is under way; `undefined` where nothing is. */
   get idle(): Promise<void> | undefined {
-    return this.#underway > 0 ? this.#last : undefined;
+    return this.#messages.idle;
   }
 
   /** What can be negotiated yet. */
@@ -56,7 +55,7 @@ export class BoundStream {
     if (!isStanza(element)) return this.#beside(element);
     const from = attr(element, "from");
     if (from !== undefined && !isOwn(from, this.session.jid)) throw new StreamError("invalid-from");
-    if (element.name === "message" && this.#underway < maxUnderway) return this.#begin(element);
+    if (element.name === "message" && !this.#messages.isFull) return this.#begin(element);
     const wait = this.idle;
     return wait ? wait.then(() => this.#handle(element)) : this.#handle(element);
   }
@@ -81,11 +80,10 @@ export class BoundStream {
   #begin(message: Element): Done {
     this.#declareLanguage(message);
     const done = this.#stream.context.router.begin(this.session, message);
-    if (done instanceof Underway) return this.#follow(done.through, () => this.#count());
-    // It was handled at once, but counts only behind those before it.
-    const wait = this.idle;
-    if (!done) return wait ? this.#follow(wait, () => this.#count()) : this.#count();
-    return (wait ? Promise.all([done, wait]) : done).then(() => this.#count());
+    const count = (): void => this.#count();
+    if (!done) return this.#messages.behind(count);
+    this.#messages.follow(throughOf(done)!, count);
+    if (!(done instanceof Underway)) return this.idle;
   }
 
   #handle(stanza: Element): Done {
@@ -107,23 +105,6 @@ export class BoundStream {
     this.session.management?.count();
   }
 
-  /** What happens behind all that is under way, without anybody waiting for it. */
-  #follow(through: Promise<unknown>, then: () => void): void {
-    const { idle } = this;
-    this.#underway += 1;
-    this.#last = (idle ? Promise.all([through, idle]) : through).then(
-      () => {
-        this.#underway -= 1;
-        then();
-      },
-      (error: unknown) => {
-        this.#underway -= 1;
-        this.#stream.context.log.error({ err: error }, "a message could not be handled");
-        this.#stream.transport.close(new StreamError("internal-server-error"));
-      },
-    );
-  }
-
   #beside(element: Element): Done {
     const xmlns = namespaceOf(element);
     const feature = features.find((one) => one.xmlns === xmlns);
@@ -132,8 +113,8 @@ export class BoundStream {
     const wait = this.idle;
     // What the client has of ours is nothing to what we have of it.
     if (!wait || (feature === streamManagement && element.name === "a")) return receive();
-    if (feature === streamManagement && element.name === "r" && this.#underway < maxUnderway)
-      return this.#follow(wait, () => void receive());
+    if (feature === streamManagement && element.name === "r" && !this.#messages.isFull)
+      return this.#messages.behind(() => void receive());
     return wait.then(receive);
   }
 

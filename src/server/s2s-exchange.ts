@@ -8,7 +8,8 @@ import { NS } from "../xmpp/ns.ts";
 import { limitsAfterAuthentication, type ParserEvent } from "../xmpp/parser.ts";
 import { isStanza } from "../xmpp/stanza.ts";
 import { attr, namespaceOf, xml, type Element } from "../xmpp/xml.ts";
-import { Underway } from "./message-flow.ts";
+import { InOrder } from "./in-order.ts";
+import { throughOf, Underway } from "./message-flow.ts";
 import type { PeerTrust } from "./s2s-certificate.ts";
 import type { OpenLink, S2sContext } from "./s2s-context.ts";
 import { Delivery, type Pair } from "./s2s-delivery.ts";
@@ -16,9 +17,6 @@ import { Dialback, pairOf, type DialbackStream } from "./s2s-dialback.ts";
 import { streamCondition, type PeerLimits } from "./s2s-features.ts";
 import type { Outcome } from "./s2s-link.ts";
 import type { XmppStream } from "./stream.ts";
-
-/** Of one stream: what a burst of messages needs to share commits. */
-const maxUnderway = 256;
 
 type Done = void | Promise<void>;
 
@@ -54,9 +52,10 @@ export class Exchange implements OpenLink, DialbackStream {
   #active = true;
   #activeAt = 0;
   #ended: (() => void)[] = [];
-  /** What is under way, and the end of the last of it. */
-  #underway = 0;
-  #last: Promise<void> | undefined;
+  readonly #messages = new InOrder((error) => {
+    this.#context.log.error({ err: error }, "a message could not be handled");
+    this.close(new StreamError("internal-server-error"));
+  });
   #leaving = false;
 
   constructor(context: S2sContext, stream: XmppStream, options: ExchangeOptions) {
@@ -125,7 +124,7 @@ export class Exchange implements OpenLink, DialbackStream {
 
   /** Resolves once no message is under way; `undefined` where none is. What comes meanwhile waits behind them. */
   get idle(): Promise<void> | undefined {
-    return this.#underway > 0 ? this.#last : undefined;
+    return this.#messages.idle;
   }
 
   /** Ends it in order: what was begun is acknowledged yet, and what comes now is the peer's to send again. */
@@ -273,31 +272,21 @@ export class Exchange implements OpenLink, DialbackStream {
     const take = (): Done => (this.#isPong(stanza, from.full, written) ? this.#count() : this.#take(stanza));
     const { idle } = this;
     // Whatever is no message waits for all that are under way.
-    const isNext = stanza.name === "message" && this.#underway < maxUnderway;
+    const isNext = stanza.name === "message" && !this.#messages.isFull;
     const done = idle && !isNext ? idle.then(take) : take();
     return done || wait > 0 ? this.#settle(done, wait) : undefined;
   }
 
   #take(stanza: Element): Done {
     const done = this.#context.receive(stanza, this);
-    const { idle } = this;
-    if (done instanceof Underway) return void this.#follow(Promise.all([done.through, idle]));
-    if (done) return this.#follow(Promise.all([done, idle]));
-    return idle ? void this.#follow(idle) : this.#count();
-  }
-
-  /** It counts behind all that came before, which `through` waits for. */
-  #follow(through: Promise<unknown>): Promise<void> {
-    this.#underway += 1;
     // What came before both sides began to count is not counted later either.
     const { isManaged } = this;
-    return (this.#last = through
-      .then(() => (isManaged ? this.#count() : undefined))
-      .catch((error: unknown) => {
-        this.#context.log.error({ err: error }, "a message could not be handled");
-        this.close(new StreamError("internal-server-error"));
-      })
-      .finally(() => (this.#underway -= 1)));
+    const count = (): void => {
+      if (isManaged) this.#count();
+    };
+    if (!done) return this.#messages.behind(count);
+    this.#messages.follow(throughOf(done)!, count);
+    if (!(done instanceof Underway)) return this.idle;
   }
 
   #count(): void {
