@@ -52,6 +52,11 @@ async function drill(t: TestContext): Promise<string[]> {
     const share = Math.floor(messages / roles.length) + Number(index < messages % roles.length);
     return new DrillClient({ ...role, messages: share, seed: seed + index }, scene);
   });
+  t.after(async () => {
+    await Promise.all(clients.map((client) => client.leaves()));
+    await running.catch(() => undefined);
+    await node.stops("SIGKILL");
+  });
   const started = performance.now();
   const lives = Promise.all(clients.map((client) => client.lives()));
   /** Looks whenever something happened; fails with what ends a client, and once nothing happens any more. */

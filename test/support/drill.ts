@@ -120,23 +120,27 @@ export class DrillClient {
     while (this.#isOn) {
       await this.#scene.running();
       const stream = await this.#scene.node.connects().catch(() => undefined);
-      if (!stream) continue;
-      this.#stream = stream;
-      try {
-        await this.#begins(stream);
-        this.#isConnected = true;
-        for (;;) {
-          this.#handle(await stream.receivesNext());
-          this.#scene.changed();
-        }
-      } catch (error) {
-        // What has come is handled by now, and the rest is lost.
-        if (!stream.gone) throw error;
-      } finally {
-        this.#isConnected = false;
-        await stream.kill();
+      if (stream) await this.#uses(stream);
+      if (!stream || this.#chance(odds.away)) await this.#isAway();
+    }
+  }
+
+  /** Until the connection breaks. */
+  async #uses(stream: ClientStream): Promise<void> {
+    this.#stream = stream;
+    try {
+      if (this.#isOn) await this.#begins(stream);
+      this.#isConnected = true;
+      while (this.#isOn) {
+        this.#handle(await stream.receivesNext());
+        this.#scene.changed();
       }
-      if (this.#chance(odds.away)) await this.#isAway();
+    } catch (error) {
+      // What has come is handled by now, and the rest is lost.
+      if (!stream.gone) throw error;
+    } finally {
+      this.#isConnected = false;
+      await stream.kill();
     }
   }
 
