@@ -75,8 +75,8 @@ export function plainText(passage: Passage): string {
 export type StageHandler = (passage: Passage) => Awaitable<boolean | void>;
 
 /**
- * The stages of a message or presence, in the order in which they run. Of a message, those before `copy` run on both
- * sides before any of the others, and what they wrote is on disk by then.
+ * The stages of a message or presence, in the order in which they run. What those before `copy` wrote of a message is on
+ * disk before any of the others run.
  */
 export const stages = ["filter", "archive", "copy", "deliver"] as const;
 export type Stage = (typeof stages)[number];
