@@ -1,5 +1,5 @@
 /** XEP-0227 §4.2–4.11: one account put together from its parts; nobody can log in before all of it is there. */
-import { accountStore, type CredentialsRow } from "../store/accounts.ts";
+import { accountStore, type AccountRow, type CredentialsRow } from "../store/accounts.ts";
 import type { Path } from "../xmpp/document-reader.ts";
 import { parseDateTime } from "../xmpp/datetime.ts";
 import { StanzaError } from "../xmpp/errors.ts";
@@ -20,6 +20,8 @@ const mechanisms: Readonly<Record<string, CredentialsRow["hash"]>> = {
 
 /** In bytes: those of the hash. */
 const keyLengths = { "SHA-1": 20, "SHA-256": 32, "SHA-512": 64 } as const;
+/** Rounds of PBKDF2: more than anybody sets, and a login by PLAIN, which repeats them here, comes to its end. */
+const maxIterations = 10_000_000;
 
 export interface AccountImportOptions {
   readonly jid: Jid;
@@ -47,7 +49,7 @@ export class AccountImport {
     const { jid, note } = options;
     this.#nodes = new NodeImport(context.pubsub, jid.bare, note);
     this.#people = new PeopleImport(context, jid.bare, this.#nodes, note);
-    this.#messages = new MessageImport(context.store, jid.bare, (rows) => context.fullText.add(rows));
+    this.#messages = new MessageImport(context, jid.bare);
   }
 
   /**
@@ -59,14 +61,16 @@ export class AccountImport {
     const { jid } = options;
     const rows = accountStore(store);
     const before = await rows.find(jid.local);
-    const isHalf = before?.disabledAt && !before.removedAt && (await rows.verifiers(jid.local)).length === 0;
-    if (!isHalf) {
-      await accounts.mustBeFree(jid);
-      const now = new Date();
-      const blank = { admin: false, removedAt: null, cleared: false };
-      await rows.insert({ ...blank, local: jid.local, createdAt: now, disabledAt: now });
+    const account = new AccountImport(context, options);
+    if (before && isHalf(before) && (await rows.verifiers(jid.local)).length === 0) {
+      await account.#messages.startOver(before.createdAt);
+      return account;
     }
-    return new AccountImport(context, options);
+    await accounts.mustBeFree(jid);
+    const now = new Date();
+    const blank = { admin: false, removedAt: null, cleared: false };
+    await rows.insert({ ...blank, local: jid.local, createdAt: now, disabledAt: now });
+    return account;
   }
 
   /** A part of the account, or of something in it; `path` is what it is in. */
@@ -79,26 +83,40 @@ export class AccountImport {
 
   /** All was told: the account is one that can be used. */
   async complete(): Promise<void> {
-    const { accounts, events, store, waiting } = this.#context;
-    const { jid, password, admins, note } = this.#options;
+    const { events, store, waiting } = this.#context;
+    const { jid, admins, note } = this.#options;
     await this.#nodes.flush();
     await this.#messages.flush();
     await this.#people.complete();
     waiting.forget(jid.bare);
     if (this.#admin && !admins) note("was an administrator, and is none here (--admins)");
-    const hasSha256 = this.#verifiers.some(({ hash }) => hash === "SHA-256");
-    if (this.#verifiers.length === 0 && password === undefined)
-      note("has no password that can be used here: set one (pipit account passwd)");
-    else if (password === undefined && !hasSha256)
-      note("has no SCRAM-SHA-256 verifier: some clients cannot log in until a password is set");
     await store.transaction(async (tx) => {
       const rows = accountStore(tx);
       if (this.#verifiers.length > 0) await rows.setCredentials(jid.local, this.#verifiers);
       const disabledAt = this.#disabled ? new Date() : null;
       await rows.update(jid.local, { disabledAt, createdAt: this.#createdAt, admin: this.#admin && admins });
     });
-    if (password !== undefined) await accounts.setPassword(jid, password);
+    if (!(await this.#setPassword())) {
+      if (this.#verifiers.length === 0)
+        note("has no password that can be used here: set one (pipit account passwd)");
+      else if (!this.#verifiers.some(({ hash }) => hash === "SHA-256"))
+        note("has no SCRAM-SHA-256 verifier: some clients cannot log in until a password is set");
+    }
     events.emit("account.added", { account: jid.bare });
+  }
+
+  /** §4.2: the one in the clear, where there is one that can be a password here. */
+  async #setPassword(): Promise<boolean> {
+    const { jid, password, note } = this.#options;
+    if (password === undefined) return false;
+    try {
+      await this.#context.accounts.setPassword(jid, password);
+      return true;
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error;
+      note(error.message);
+      return false;
+    }
   }
 
   async #within(section: string, element: Element, node: string | undefined): Promise<boolean> {
@@ -145,7 +163,7 @@ export class AccountImport {
       isTwice ? Buffer.from(one.toString("latin1"), "base64") : one,
     ) as [Buffer, Buffer, Buffer];
     const isWhole = [storedKey, serverKey].every(({ length }) => length === keyLengths[hash]);
-    if (!isWhole || salt.length === 0 || !Number.isSafeInteger(iterations) || iterations < 1)
+    if (!isWhole || salt.length === 0 || !isCount(iterations))
       throw new StanzaError("not-acceptable", { text: `The ${mechanism} credentials are not whole` });
     if (this.#verifiers.some((one) => one.hash === hash))
       throw new StanzaError("not-acceptable", { text: `There are two ${mechanism} credentials` });
@@ -160,3 +178,10 @@ export class AccountImport {
     return true;
   }
 }
+
+/** Of rounds. */
+const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= maxIterations;
+
+/** Whether an account was begun and never completed: then it is as it was made. */
+const isHalf = ({ createdAt, disabledAt, removedAt }: AccountRow): boolean =>
+  removedAt === null && disabledAt?.getTime() === createdAt.getTime();

@@ -8,6 +8,7 @@ import { parseJid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
 import { attr, child, children, copy, serialize, xml, type Element } from "../xmpp/xml.ts";
 import { messageIdOf } from "./archive.ts";
+import type { FullText } from "./full-text.ts";
 
 /** Messages written at once, and their length in UTF-16 units: a node that runs stands still for some 50 ms meanwhile. */
 const batchSize = 500;
@@ -17,20 +18,29 @@ const maxOfOneTime = 1_000_000;
 
 export class MessageImport {
   readonly #store: Store;
+  readonly #fullText: FullText;
   readonly #account: string;
   readonly #domain: string;
-  readonly #written: (rows: readonly MessageRow[]) => Promise<void>;
   #batch: Omit<MessageRow, "position">[] = [];
   #length = 0;
   /** The position that was given last. */
   #last = Number.MIN_SAFE_INTEGER;
 
-  /** `written` is told of what is on disk. */
-  constructor(store: Store, account: string, written: (rows: readonly MessageRow[]) => Promise<void>) {
+  constructor({ store, fullText }: { store: Store; fullText: FullText }, account: string) {
     this.#store = store;
+    this.#fullText = fullText;
     this.#account = account;
     this.#domain = account.slice(account.indexOf("@") + 1);
-    this.#written = written;
+  }
+
+  /** Takes away what came of an import that was interrupted: what is older than the account is here. */
+  async startOver(begunAt: Date): Promise<void> {
+    const rows = messageStore(this.#store);
+    for (;;) {
+      const gone = await rows.clearOlder(this.#account, begunAt, batchSize);
+      if (gone.length === 0) return;
+      await this.#fullText.remove(gone);
+    }
   }
 
   /** A `<result/>` of an archive; `false` where it is none. */
@@ -74,7 +84,7 @@ export class MessageImport {
     const rows: MessageRow[] = [];
     for (const one of batch) rows.push(await this.#placed(one));
     await messageStore(this.#store).append(() => rows);
-    await this.#written(rows);
+    await this.#fullText.add(rows);
   }
 
   async #add(message: Element, at: Date, archived: boolean, archiveId = ""): Promise<boolean> {

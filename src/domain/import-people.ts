@@ -1,27 +1,16 @@
 /** XEP-0227 §4.4–4.9: whom an account knows, blocks and follows, and what it says of itself and keeps for itself. */
 import { followStore } from "../store/follows.ts";
-import { messageStore } from "../store/messages.ts";
 import { privateXmlStore } from "../store/private-xml.ts";
 import type { Subscription } from "../store/schema.ts";
 import { vcardStore } from "../store/vcards.ts";
 import { parseDateTime } from "../xmpp/datetime.ts";
 import { StanzaError } from "../xmpp/errors.ts";
-import { fromBase64, imageType } from "../xmpp/image.ts";
 import { parseJid, type Jid } from "../xmpp/jid.ts";
 import { NS } from "../xmpp/ns.ts";
-import {
-  attr,
-  child,
-  children,
-  childText,
-  copy,
-  namespaceOf,
-  serialize,
-  text,
-  type Element,
-} from "../xmpp/xml.ts";
+import { attr, child, children, copy, namespaceOf, serialize, text, type Element } from "../xmpp/xml.ts";
 import type { NodeImport } from "./import-nodes.ts";
 import type { ImportContext } from "./import.ts";
+import { pictureIn } from "./profiles.ts";
 import type { RosterItem } from "./rosters.ts";
 
 /** The item of the older list of bookmarks (XEP-0048 §3.1.1). */
@@ -95,13 +84,11 @@ export class PeopleImport {
   /** The photo is the avatar's (XEP-0398), where there is none in the nodes yet. */
   async #say(vcard: Element): Promise<void> {
     const photo = child(vcard, "PHOTO");
-    const data = photo && fromBase64(childText(photo, "BINVAL") ?? "");
-    if (data && !this.#nodes.has(NS.avatarMetadata)) {
-      const type = imageType(data) ?? childText(photo, "TYPE")?.trim() ?? "image/png";
-      await this.#context.avatars.set(this.#account, { data, type });
-    }
+    const picture = photo && pictureIn(photo);
+    if (picture && !this.#nodes.has(NS.avatarMetadata))
+      await this.#context.avatars.set(this.#account, picture);
     const card = copy(vcard);
-    const at = photo && data ? vcard.children.indexOf(photo) : -1;
+    const at = picture ? vcard.children.indexOf(photo) : -1;
     if (at >= 0) card.children.splice(at, 1);
     await vcardStore(this.#context.store).save(this.#account, serialize(card));
   }
@@ -160,8 +147,8 @@ export class PeopleImport {
       const part = child(prefs, name);
       return part ? children(part, "jid").flatMap((jid) => parseJid(text(jid).trim())?.full ?? []) : [];
     };
-    const row = { account: this.#account, default: byDefault, always: list("always"), never: list("never") };
-    await messageStore(this.#context.store).setPreferences(row);
+    const preferences = { default: byDefault, always: list("always"), never: list("never") };
+    await this.#context.archivePreferences.set(this.#account, preferences);
     return true;
   }
 

@@ -4,6 +4,7 @@ import type { DocumentEvent } from "../xmpp/document-reader.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { parseJid, prepareDomain, type Jid } from "../xmpp/jid.ts";
 import { attr } from "../xmpp/xml.ts";
+import type { ArchivePreferences } from "./archive-preferences.ts";
 import type { Avatars } from "./avatars.ts";
 import type { Blocking } from "./blocking.ts";
 import type { DomainEvents } from "./events.ts";
@@ -15,6 +16,7 @@ import type { Waiting } from "./waiting.ts";
 
 export interface ImportContext extends ExportContext {
   readonly events: Events<DomainEvents>;
+  readonly archivePreferences: ArchivePreferences;
   readonly avatars: Avatars;
   readonly blocking: Blocking;
   readonly fullText: FullText;
@@ -118,7 +120,13 @@ class Import {
     const account = this.#account;
     this.#account = undefined;
     if (!account) return;
-    await account.complete();
-    this.report.imported.push(this.#jid!.bare);
+    const { bare } = this.#jid!;
+    try {
+      await account.complete();
+      this.report.imported.push(bare);
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error;
+      this.report.left.push({ jid: bare, reason: error.message });
+    }
   }
 }

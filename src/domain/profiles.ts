@@ -103,7 +103,7 @@ function withoutPhoto(card: Element): Element {
 }
 
 /** XEP-0153 §4.6: the type is what the bytes are, whatever is written beside them. */
-function pictureIn(photo: Element): Picture | undefined {
+export function pictureIn(photo: Element): Picture | undefined {
   const data = fromBase64(childText(photo, "BINVAL") ?? "");
   if (!data) return undefined;
   const said = childText(photo, "TYPE")?.trim() ?? "";

@@ -301,6 +301,12 @@ export const messageStore = (store: Store) => {
         return drop(db, eq(messages.account, account), limit);
       }),
 
+    /** Deletes some of an account's messages that are older than a time, wherever they stand; which ones. */
+    clearOlder: (account: string, than: Date, limit: number): Promise<number[]> =>
+      store.transaction(({ db }) =>
+        drop(db, and(eq(messages.account, account), lt(messages.at, than))!, limit),
+      ),
+
     /** Deletes some of the oldest messages in front of a position; which ones. */
     trim: (before: number, limit: number): Promise<number[]> =>
       store.transaction(({ db }) => drop(db, lt(messages.position, before), limit)),

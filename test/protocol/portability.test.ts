@@ -367,6 +367,86 @@ test("a file that breaks off leaves nothing that can be used, and can be importe
   }
 });
 
+const archived = (id: string, stamp = "2010-07-10T23:08:25Z"): string =>
+  `<result xmlns='urn:xmpp:mam:2' id='${id}'><forwarded xmlns='urn:xmpp:forward:0'>
+     <delay xmlns='urn:xmpp:delay' stamp='${stamp}'/>
+     <message xmlns='jabber:client' to='juliet@pipit.test' from='romeo@montague.net/orchard' type='chat'>
+       <body>${id}</body></message></forwarded></result>`;
+const waits = (id: string): string =>
+  `<message xmlns='jabber:client' to='juliet@pipit.test' from='romeo@montague.net/orchard' type='chat'>
+     <body>${id}</body><delay xmlns='urn:xmpp:delay' stamp='2010-07-11T23:08:25Z'/></message>`;
+
+test("what a broken file left of messages does not come twice, and what came since stays", async (t) => {
+  await using stage = await cast(t, { nurse: {} });
+  const { nurse } = stage.actors;
+  const many = Array.from({ length: 600 }, (_, n) => archived(`a${n}`)).join("");
+  const whole = pie(
+    `<user name='juliet' password='x'><archive xmlns='urn:xmpp:pie:0#mam'>${many}</archive>
+       <offline-messages>${Array.from({ length: 600 }, (_, n) => waits(`w${n}`)).join("")}</offline-messages>
+       <prefs xmlns='urn:xmpp:mam:2' default='never'/></user>`,
+  );
+  await assert.rejects(imported(t, stage, whole.slice(0, whole.indexOf("<prefs"))));
+  nurse.sends("<message to='juliet@pipit.test' type='chat'><body>Anon</body></message>");
+  await stage.settle();
+  assert.deepEqual((await imported(t, stage, whole)).imported, ["juliet@pipit.test"]);
+  nurse.sends("<message to='juliet@pipit.test' type='chat'><body>Madam</body></message>");
+  await stage.settle();
+  const text = await exported(stage, "juliet");
+  const [inArchive = "", waiting = ""] = text.split("<offline-messages>");
+  const count = (where: string, what: RegExp): number => [...where.matchAll(what)].length;
+  assert.equal(count(inArchive, /<body>a\d+</g), 600);
+  assert.equal(count(waiting, /<body>w\d+</g), 600);
+  assert.equal(count(inArchive, /<body>Anon</g), 1);
+  assert.equal(count(waiting, /<body>Anon</g), 1);
+  assert.equal(count(inArchive, /<body>Madam</g), 0, "nothing is archived any more");
+});
+
+test("an account that is disabled and has no password is whole, and nothing is imported on top of it", async (t) => {
+  await using stage = await cast(t, {});
+  const whole = pie(
+    "<user name='juliet'><account xmlns='urn:x-pipit:pie:0' disabled='true' created='2020-01-01T00:00:00Z'/></user>",
+  );
+  assert.deepEqual((await imported(t, stage, whole)).imported, ["juliet@pipit.test"]);
+  assert.deepEqual(
+    (await imported(t, stage, whole)).left.map(({ jid }) => jid),
+    ["juliet@pipit.test"],
+  );
+});
+
+test("an account with something that cannot be so here does not keep others out", async (t) => {
+  await using stage = await cast(t, {});
+  const keys = (rounds: string): string =>
+    `<scram-credentials xmlns='urn:xmpp:pie:0#scram' mechanism='SCRAM-SHA-1'><iter-count>${rounds}</iter-count>
+       <salt>QSXCR+Q6sek8bf92</salt><server-key>D+CSWLOshSulAsxiupA+qs2/fTE=</server-key>
+       <stored-key>6dlGYMOdZcOPutkcNY8U2g7vK9Y=</stored-key></scram-credentials>`;
+  const photo = (inside: string): string =>
+    `<vCard xmlns='vcard-temp'><FN>Nurse</FN><PHOTO>${inside}</PHOTO></vCard>`;
+  const report = await imported(
+    t,
+    stage,
+    pie(
+      `<user name='juliet' password=''/><user name='romeo' password='${"x".repeat(2000)}'>${keys("4096")}</user>
+       <user name='nurse' password='x'>${photo("<TYPE>JPEG</TYPE><BINVAL>AAAA</BINVAL>")}</user>
+       <user name='peter' password='x'>${photo("<TYPE/><BINVAL>AAAA</BINVAL>")}</user>
+       <user name='tybalt'>${keys("2147483647")}</user>
+       <user name='paris' password='x'/>`,
+    ),
+  );
+  const all = ["juliet", "romeo", "nurse", "peter", "tybalt", "paris"];
+  assert.deepEqual(
+    report.imported,
+    all.map((name) => `${name}@pipit.test`),
+  );
+  assert.deepEqual(
+    [...new Set(report.notes.map(({ jid }) => jid))],
+    ["juliet@pipit.test", "romeo@pipit.test", "tybalt@pipit.test"],
+  );
+  assert.match(await exported(stage, "romeo"), /<iter-count>4096</);
+  assert.doesNotMatch(await exported(stage, "tybalt"), /<iter-count>/);
+  const nurse = await stage.login("nurse", { password: "x", presence: false });
+  await gets(nurse, "<vCard xmlns='vcard-temp'/>", photo("<BINVAL>AAAA</BINVAL>"));
+});
+
 test("files that a file includes are read with it, where they lie beside it", async (t) => {
   await using stage = await cast(t, {});
   const folder = await folderFor(t);
