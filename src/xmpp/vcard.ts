@@ -122,9 +122,11 @@ function propertyOf(kind: Kind, raw: Record<string, string>, types: string[]): P
   return Object.keys(values).length > 0 ? { name: kind.v4, values, types } : undefined;
 }
 
+const readerOf = (card: Element) => (namespaceOf(card) === NS.vcard4 ? readV4 : readTemp);
+
 /** What a vCard of either kind says that the other kind can say too. */
 export function propertiesOf(card: Element): Property[] {
-  const read = namespaceOf(card) === NS.vcard4 ? readV4 : readTemp;
+  const read = readerOf(card);
   const order = kinds.map(({ v4 }) => v4);
   const found = children(card).flatMap((element) => read(element) ?? []);
   return found.sort((one, other) => order.indexOf(one.name) - order.indexOf(other.name));
@@ -137,7 +139,14 @@ export const sayTheSame = (one: Element, other: Element): boolean =>
 /** A vcard-temp that says what `from` does, and beside it what `previous` says that vCard4 cannot. */
 export function toTemp(from: Element, previous?: Element): Element {
   const card = xml("vCard", { xmlns: NS.vcard });
-  for (const { name, values, types } of propertiesOf(from)) {
+  const kept = wordsOf(previous);
+  for (const said of propertiesOf(from)) {
+    const { name, values, types } = said;
+    const same = kept(said);
+    if (same) {
+      card.append(same);
+      continue;
+    }
     const kind = v4Kinds.get(name)!;
     const property = xml(kind.temp, {}, ...types.map((type) => xml(type.toUpperCase(), {})));
     for (const part of kind.parts ?? [])
@@ -152,7 +161,14 @@ export function toTemp(from: Element, previous?: Element): Element {
 /** And the other way round. */
 export function toV4(from: Element, previous?: Element): Element {
   const card = xml("vcard", { xmlns: NS.vcard4 });
-  for (const { name, values, types } of propertiesOf(from)) {
+  const kept = wordsOf(previous);
+  for (const said of propertiesOf(from)) {
+    const { name, values, types } = said;
+    const same = kept(said);
+    if (same) {
+      card.append(same);
+      continue;
+    }
     const { parts: known = [], value: type = "text", scheme = "" } = v4Kinds.get(name)!;
     const property = xml(name, {});
     const named = types.filter((one) => one !== "pref").map((one) => xml("text", {}, one));
@@ -165,6 +181,21 @@ export function toV4(from: Element, previous?: Element): Element {
     card.append(property);
   }
   return withRest(card, previous, (one) => !readV4(one));
+}
+
+/** How a vCard says a property, each once: a unit of an organisation, say, stays beside a name that stays. */
+function wordsOf(card: Element | undefined): (property: Property) => Element | undefined {
+  const said = new Map<string, Element[]>();
+  for (const element of card ? children(card) : []) {
+    const property = readerOf(card!)(element);
+    if (!property) continue;
+    const key = JSON.stringify(property);
+    said.set(key, [...(said.get(key) ?? []), element]);
+  }
+  return (property) => {
+    const found = said.get(JSON.stringify(property))?.shift();
+    return found && copy(found);
+  };
 }
 
 function withRest(card: Element, previous: Element | undefined, isRest: (one: Element) => boolean): Element {

@@ -73,6 +73,31 @@ test("what only one kind can say stays with it", () => {
   );
 });
 
+test("what only one kind can say of a property stays as long as the property does", () => {
+  const org = "<ORG><ORGNAME>XSF</ORGNAME><ORGUNIT>Council</ORGUNIT></ORG>";
+  const tel = "<TEL><HOME/><MSG/><NUMBER>+1-303-555-1212</NUMBER></TEL>";
+  const note = "<NOTE>On the road</NOTE>";
+  const card = toV4(temp(org + tel + note));
+  card.append(readElement("<fn xmlns='urn:ietf:params:xml:ns:vcard-4.0'><text>Peter</text></fn>"));
+  assert.equal(
+    serialize(toTemp(card, temp(org + tel + note))),
+    serialize(temp(`<FN>Peter</FN>${tel}${org}${note}`)),
+  );
+  const units = "<org><text>XSF</text><text>Council</text></org>";
+  const second =
+    "<tel><parameters><pref><integer>2</integer></pref></parameters><text>+1-303-555-1212</text></tel>";
+  const written = toTemp(v4(units + second));
+  written.append(readElement("<FN xmlns='vcard-temp'>Peter</FN>"));
+  assert.equal(
+    serialize(toV4(written, v4(units + second))),
+    serialize(v4(`<fn><text>Peter</text></fn>${second}${units}`)),
+  );
+  assert.equal(
+    serialize(toTemp(v4("<org><text>IETF</text></org>"), temp(org))),
+    serialize(temp("<ORG><ORGNAME>IETF</ORGNAME></ORG>")),
+  );
+});
+
 test("order, white space and empty elements are no difference; words are", () => {
   assert(
     sayTheSame(
