@@ -19,28 +19,29 @@ export default defineModule({
     const settled = new WeakSet<Element>();
 
     /** §4.4: only those who saw the account's presence at the old address can bring that along. */
-    async function look({ stanza, account, from }: Passage, old: Jid): Promise<boolean> {
+    async function movable(account: string, old: Jid, now: Jid): Promise<RosterItem | undefined> {
       const item = await rosters.item(account, old.bare);
-      if (!item || !isFrom(item) || (await blocking.blocked(account, old))) return false;
-      if (isFrom(await rosters.item(account, from.bare))) return false;
+      if (!item || !isFrom(item) || (await blocking.blocked(account, old))) return undefined;
+      return isFrom(await rosters.item(account, now.bare)) ? undefined : item;
+    }
+
+    async function look({ stanza, account, from }: Passage, old: Jid): Promise<boolean> {
+      if (!(await movable(account, old, from))) return false;
       // The old server may take its time, and the next stanza shall not wait for it.
-      void verify(stanza, account, item, old, from.toBare());
+      void verify(stanza, account, old, from.toBare());
       return true;
     }
 
-    async function verify(
-      stanza: Element,
-      account: string,
-      item: RosterItem,
-      old: Jid,
-      now: Jid,
-    ): Promise<void> {
+    async function verify(stanza: Element, account: string, old: Jid, now: Jid): Promise<void> {
       try {
         const isTrue = (await statementOf(old, account)) === now.bare;
-        if (isTrue) await approve(account, item, now);
+        // Meanwhile the user may have turned away either of them.
+        const item =
+          isTrue && !(await blocking.blocked(account, now)) ? await movable(account, old, now) : undefined;
+        if (item) await approve(account, item, now);
         settled.add(stanza);
         await router.route(stanza);
-        if (isTrue) await leave(account, item, now);
+        if (item) await leave(account, item, now);
         log.info({ account, old: old.bare, now: now.bare, isTrue }, "a contact says that it has moved");
       } catch (error) {
         log.error({ err: error, account }, "the move of a contact could not be followed");

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { attr, child, children } from "../../src/xmpp/xml.ts";
 import { cast, type Actor, type Stage } from "../support/cast.ts";
+import { ComponentActor } from "../support/component.ts";
 import { world } from "../support/world.ts";
 
 const ns = "urn:xmpp:moved:1";
@@ -124,6 +125,46 @@ describe("a request like any other, with what it says (§4.4)", () => {
     );
     await forgets(stage, juliet, capulet, romeo);
     await isOrdinary(stage, capulet, romeo, juliet.bare);
+  });
+
+  test("and where the contact or the request was turned away while the old address thought about it", async (t) => {
+    const config = { components: { plays: { secret: "s" } } };
+    await using stage = await cast(t, { capulet: {}, tybalt: {}, romeo: {} }, { config });
+    const { capulet, tybalt, romeo } = stage.actors;
+    const old = "juliet@plays.pipit.test";
+    const component = await ComponentActor.joins(stage.node.ports.component!, "plays.pipit.test", "s");
+    t.after(() => component.kill());
+    const turnedAway = async (now: Actor, how: () => Promise<unknown>): Promise<void> => {
+      component.sends(`<presence type='subscribe' from='${old}' to='${romeo.bare}'/>`);
+      await romeo.receives(`<presence type='subscribe' from='${old}'/>`);
+      romeo.sends(`<presence type='subscribed' to='${old}'/>`);
+      await component.receives(`<presence type='subscribed' to='${old}'/>`);
+      now.sends(asking(romeo, old));
+      const asked = await component.receives(`<iq type='get' to='${old}'><pubsub xmlns='${pubsub}'/></iq>`);
+      await how();
+      component.sends(
+        `<iq type='result' id='${attr(asked, "id")}' from='${old}' to='${romeo.bare}'><pubsub xmlns='${pubsub}'>
+           <items node='${ns}'><item id='current'><moved xmlns='${ns}'><new-jid>${now.bare}</new-jid></moved></item>
+           </items></pubsub></iq>`,
+      );
+      await component.asks(`<iq type='get' to='pipit.test'><ping xmlns='urn:xmpp:ping'/></iq>`, ok);
+      await stage.settle();
+    };
+    await turnedAway(capulet, async () => {
+      romeo.sends(`<presence type='unsubscribed' to='${old}'/>`);
+      await component.receives(`<presence type='unsubscribed' to='${old}'/>`);
+    });
+    await romeo.receives(request(capulet, old));
+    await capulet.receivesNothing();
+    await turnedAway(tybalt, () =>
+      romeo.asks(
+        `<iq type='set'><block xmlns='urn:xmpp:blocking'><item jid='${tybalt.bare}'/></block></iq>`,
+        ok,
+      ),
+    );
+    assert.deepEqual(await roster(romeo), ["juliet: from"]);
+    await forgets(stage, capulet, tybalt, romeo);
+    component.inbox.length = 0;
   });
 
   test("and an address moves once", async (t) => {
