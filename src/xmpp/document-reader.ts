@@ -31,6 +31,8 @@ export class DocumentReader {
   #open: Element | undefined;
   #depth = 0;
   #length = 0;
+  /** How much was read since anything came to its end: the parser holds it. */
+  #unfinished = 0;
   #xmlns: string[] = [];
 
   /** `outer` is what the document is in, where it is a part of another one. */
@@ -52,7 +54,10 @@ export class DocumentReader {
 
   /** What this text completes, in order; throws where it is not well-formed, or too large. */
   push(text: string): DocumentEvent[] {
+    this.#unfinished += text.length;
     this.#saxes.write(text);
+    if (this.#unfinished > maxLength)
+      throw new Error(`${this.#place()} more than ${maxLength} characters without an end`);
     return this.#taken();
   }
 
@@ -73,6 +78,7 @@ export class DocumentReader {
   }
 
   #opened(tag: SaxesTagNS): void {
+    this.#unfinished = 0;
     const { uri, local, attributes } = tag;
     if (!this.#open) {
       const path = [...this.#path, namesOf(tag)];
@@ -95,6 +101,7 @@ export class DocumentReader {
   }
 
   #closed(): void {
+    this.#unfinished = 0;
     const element = this.#open;
     if (!element) {
       this.#events.push({ kind: "leave", path: this.#path });

@@ -69,6 +69,27 @@ test("a part of a document continues its path", () => {
   ]);
 });
 
+test("what goes on and on is refused before it is held", () => {
+  const million = "x".repeat(1_000_000);
+  for (const begin of [
+    "<all xmlns='urn:a'><a>",
+    "<all xmlns='urn:a'><a b='",
+    "<all xmlns='urn:a'><!--",
+    "<all xmlns='urn:a'><?x ",
+    "<all xmlns='urn:a'>",
+    "<",
+  ]) {
+    const reader = new DocumentReader(isContainer);
+    reader.push(begin);
+    assert.throws(() => {
+      for (let n = 0; n < 18; n += 1) reader.push(million);
+    }, begin);
+  }
+  const reader = new DocumentReader(isContainer);
+  reader.push("<all xmlns='urn:a'>");
+  for (let n = 0; n < 40; n += 1) reader.push(`<a>${million}</a>`);
+});
+
 test("what is not well-formed, or might be anything, is refused", () => {
   for (const bad of [
     "<all xmlns='urn:a'>",
