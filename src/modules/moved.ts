@@ -75,7 +75,7 @@ export default defineModule({
     /** An address moves once: the old one loses what the new one has got. */
     async function leave(account: string, { jid, subscription }: RosterItem, { bare }: Jid): Promise<void> {
       await rosters.pass({ account, contact: jid, direction: "out", type: "unsubscribed" });
-      await endSubscriptions({ router, sessions }, account, jid, { to: "none", from: "granted" });
+      await endSubscriptions({ blocking, router, sessions }, account, jid, { to: "none", from: "granted" });
       if (subscription !== "both") return;
       const type = "subscribe";
       const { passes } = await rosters.pass({ account, contact: bare, direction: "out", type });

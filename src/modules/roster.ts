@@ -14,7 +14,7 @@ import { endSubscriptions } from "./subscriptions.ts";
 export default defineModule({
   name: "roster",
   features: { server: [NS.roster] },
-  setup: ({ rosters, router, sessions }) => {
+  setup: ({ blocking, rosters, router, sessions }) => {
     /**
      * The whole roster, or what changed since the version that the client has (§2.6.3). Pushes begin behind the reply,
      * with all that happened after what the reply says.
@@ -40,7 +40,7 @@ export default defineModule({
         return rosters.set(from.bare, { jid, name: attr(item, "name"), groups: groupsOf(item) });
       }
       const before = await rosters.remove(from.bare, jid);
-      await endSubscriptions({ router, sessions }, from.bare, jid, before);
+      await endSubscriptions({ blocking, router, sessions }, from.bare, jid, before);
     }
 
     // §2.1.5; nobody learns from the answer whether the account is there.

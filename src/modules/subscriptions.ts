@@ -8,7 +8,7 @@ import { isSubscriptionType, type SubscriptionState, type SubscriptionType } fro
 import { attr, copy, xml, type Element } from "../xmpp/xml.ts";
 import { defineModule, type ModuleContext } from "./context.ts";
 
-type Parts = Pick<ModuleContext, "router" | "sessions">;
+type Parts = Pick<ModuleContext, "blocking" | "router" | "sessions">;
 
 /** The current presence of all available resources, to a contact who sees it from now on (§3.1.5). */
 async function showResources({ router, sessions }: Parts, account: string, contact: string): Promise<void> {
@@ -19,7 +19,11 @@ async function showResources({ router, sessions }: Parts, account: string, conta
 }
 
 /** Unavailable presence of the same, to a contact who sees it no more (§3.2.2, §3.3.3). */
-async function hideResources({ router, sessions }: Parts, account: string, contact: string): Promise<void> {
+async function hideResources(parts: Parts, account: string, contact: string): Promise<void> {
+  const { blocking, router, sessions } = parts;
+  const to = parseJid(contact);
+  // XEP-0191 §3.3: who is blocked saw it then, and is not shown now who is there.
+  if (!to || (await blocking.blocked(account, to))) return;
   for (const { jid } of sessions.availableOf(account)) {
     await router.route(xml("presence", { from: jid.full, to: contact, type: "unavailable" }));
   }
@@ -41,8 +45,8 @@ export async function endSubscriptions(
 
 export default defineModule({
   name: "subscriptions",
-  setup: ({ rosters, router, sessions }) => {
-    const parts = { router, sessions };
+  setup: ({ blocking, rosters, router, sessions }) => {
+    const parts = { blocking, router, sessions };
 
     /** From one of our users, always in the name of the account and to that of the contact (§3.1.2). */
     async function send({ stanza, account, to }: Passage, type: SubscriptionType): Promise<void> {

@@ -289,6 +289,23 @@ describe("who is meant (§5)", () => {
   });
 });
 
+test("who is taken off the roster while they are blocked does not learn by that who is there", async (t) => {
+  await using stage = await verona(t);
+  const { juliet, romeo } = stage.actors;
+  await juliet.asks(blocking(romeo.bare), ok);
+  await romeo.receives(`<presence type='unavailable' from='${juliet.full}'/>`);
+  await juliet.asks(
+    `<iq type='set'><query xmlns='jabber:iq:roster'><item jid='${romeo.bare}' subscription='remove'/></query></iq>`,
+    ok,
+  );
+  await stage.settle();
+  assert.deepEqual(
+    romeo.inbox.filter(({ attrs }) => attrs["from"] === juliet.full),
+    [],
+  );
+  await forgets(stage, juliet, romeo);
+});
+
 describe("unblocking (§3.4)", () => {
   test("both see each other again, and what is written arrives", async (t) => {
     await using stage = await verona(t);
