@@ -90,6 +90,11 @@ export class Avatars {
     await this.#pubsub.publish({ service: account, node: NS.avatarMetadata, publisher, items });
   }
 
+  /** What is stored of an account was written by other ways. */
+  forget(account: string): void {
+    this.#hashes.delete(account);
+  }
+
   #read(account: string): Promise<AvatarHash> {
     const reading = this.#find(account);
     this.#hashes.delete(account);

@@ -83,12 +83,14 @@ export class AccountImport {
 
   /** All was told: the account is one that can be used. */
   async complete(): Promise<void> {
-    const { events, store, waiting } = this.#context;
+    const { avatars, events, store, waiting } = this.#context;
     const { jid, admins, note } = this.#options;
     await this.#nodes.flush();
     await this.#messages.flush();
     await this.#people.complete();
+    // Others may have asked for it meanwhile.
     waiting.forget(jid.bare);
+    avatars.forget(jid.bare);
     if (this.#admin && !admins) note("was an administrator, and is none here (--admins)");
     await store.transaction(async (tx) => {
       const rows = accountStore(tx);

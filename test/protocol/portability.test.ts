@@ -1,5 +1,6 @@
 /** XEP-0227: Portable Import/Export Format for XMPP-IM Servers. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -399,6 +400,30 @@ test("what a broken file left of messages does not come twice, and what came sin
   assert.equal(count(inArchive, /<body>Anon</g), 1);
   assert.equal(count(waiting, /<body>Anon</g), 1);
   assert.equal(count(inArchive, /<body>Madam</g), 0, "nothing is archived any more");
+});
+
+test("who looked at an account before it was whole sees its picture behind that", async (t) => {
+  await using stage = await cast(t, { nurse: {} });
+  const { nurse } = stage.actors;
+  const png = Buffer.from("89504e470d0a1a0a00", "hex");
+  const id = createHash("sha1").update(png).digest("hex");
+  const items = (node: string, payload: string): string =>
+    `<items node='urn:xmpp:avatar:${node}'><item id='${id}'>${payload}</item></items>`;
+  const whole = pie(
+    `<user name='juliet' password='x'><pubsub xmlns='${pubsub}'>
+       ${items("data", `<data xmlns='urn:xmpp:avatar:data'>${png.toString("base64")}</data>`)}
+       ${items("metadata", `<metadata xmlns='urn:xmpp:avatar:metadata'><info id='${id}' bytes='9' type='image/png'/></metadata>`)}
+     </pubsub></user>`,
+  );
+  const asking = "<iq type='get' to='juliet@pipit.test'><vCard xmlns='vcard-temp'/></iq>";
+  await assert.rejects(imported(t, stage, whole.slice(0, whole.indexOf("<pubsub"))));
+  await nurse.asks(asking, "<iq type='error'/>");
+  await imported(t, stage, whole);
+  const juliet = await stage.login("juliet", { password: "x", presence: false });
+  juliet.sends("<presence/>");
+  await juliet.receives(`<presence><x xmlns='vcard-temp:x:update'><photo>${id}</photo></x></presence>`);
+  await stage.settle();
+  juliet.inbox.length = 0;
 });
 
 test("an account that is disabled and has no password is whole, and nothing is imported on top of it", async (t) => {
