@@ -51,6 +51,8 @@ export function accountCommands(context: ModuleContext, notices: Notices): Admin
       fields: [accountsField(label)],
       async submit(form) {
         const jids = await existing(accountsIn(form));
+        const client = jids.find(({ isBare }) => !isBare);
+        if (client) throw new StanzaError("not-acceptable", { text: `${client.full} is no account` });
         if (!self) refuseSelf(jids, from);
         for (const jid of jids) await act(jid);
         return {};

@@ -134,6 +134,7 @@ test("4.2 delete user: sessions end, and all of it goes", async (t) => {
   const { bard, juliet, romeo } = stage.actors;
   const missing = [juliet.bare, stage.bare("nobody")];
   await isRefused(bard, "delete-user", { accountjids: missing }, "item-not-found");
+  await isRefused(bard, "delete-user", { accountjids: [juliet.bare, romeo.full] }, "not-acceptable");
   assert.equal(await exists(stage, "juliet"), true);
   await does(bard, "delete-user", { accountjids: [juliet.bare, romeo.bare] });
   await juliet.receives(streamError("not-authorized"));
