@@ -112,17 +112,20 @@ export class PeopleImport {
   }
 
   async #block(jids: readonly string[]): Promise<boolean> {
-    const parsed = jids.flatMap((jid) => parseJid(jid) ?? []);
-    for (const jid of parsed) await this.#blockOne(jid);
+    await this.#blockSome(jids.flatMap((jid) => parseJid(jid) ?? []));
     return true;
   }
 
-  async #blockOne(jid: Jid): Promise<void> {
+  /** All at once; by halves where one of them is refused. */
+  async #blockSome(jids: readonly Jid[]): Promise<void> {
     try {
-      await this.#context.blocking.block(this.#account, [jid]);
+      if (jids.length > 0) await this.#context.blocking.block(this.#account, jids);
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error;
-      this.#note(`${jid.full} cannot be blocked`);
+      if (jids.length === 1) return this.#note(`${jids[0]!.full} cannot be blocked`);
+      const half = Math.ceil(jids.length / 2);
+      await this.#blockSome(jids.slice(0, half));
+      await this.#blockSome(jids.slice(half));
     }
   }
 
