@@ -8,11 +8,12 @@ export function delayElement(from: string, stamp: Date): Element {
   return xml("delay", { xmlns: NS.delay, from, stamp: formatDateTime(stamp) });
 }
 
-const known = `"${NS.delay}"`;
+/** In what is serialised, nothing but an element begins like this. */
+const known = new RegExp(`<delay [^>]*xmlns="${NS.delay}"`);
 
 /** A serialised stanza that is delivered late; an iq, or what tells already when it was sent, stays as it is. */
 export function delayedText(text: string, from: string, stamp: Date): string {
-  if (text.startsWith("<iq") || text.includes(known)) return text;
+  if (text.startsWith("<iq") || known.test(text)) return text;
   const delay = serialize(delayElement(from, stamp));
   const end = text.lastIndexOf("</");
   if (!text.endsWith("/>")) return text.slice(0, end) + delay + text.slice(end);

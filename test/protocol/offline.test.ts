@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseJid } from "../../src/xmpp/jid.ts";
-import { attr, child, childText, xml } from "../../src/xmpp/xml.ts";
+import { attr, child, childText, children, xml } from "../../src/xmpp/xml.ts";
 import { cast, type Actor } from "../support/cast.ts";
 
 const delay = "<delay xmlns='urn:xmpp:delay' from='pipit.test' stamp='{any}'/>";
@@ -37,6 +37,32 @@ describe("a message to somebody who is away", () => {
     const again = await stage.login("romeo", notAvailable);
     await presence(again);
     await again.receivesNothing();
+  });
+
+  test("bears the time that the server knows, whatever it says itself (XEP-0203 §7)", async (t) => {
+    await using stage = await cast(t, { juliet: {}, romeo: notAvailable });
+    const { juliet, romeo } = stage.actors;
+    const stamped = (id: string, more: string) =>
+      `<message to='${romeo.bare}' id='${id}'><body>"urn:xmpp:delay"</body>${more}</message>`;
+    const old = "1999-01-01T00:00:00Z";
+    const by = (from: string) => `<delay xmlns='urn:xmpp:delay' from='${from}' stamp='${old}'/>`;
+    juliet.sends(
+      stamped("quoted", "") + stamped("forged", by("pipit.test")) + stamped("own", by(juliet.full)),
+    );
+    await juliet.pings();
+    romeo.sends("<presence/>");
+    const stampsOf = async (id: string) =>
+      children(await romeo.receives(`<message id='${id}'/>`), "delay", "urn:xmpp:delay").map((one) =>
+        attr(one, "stamp"),
+      );
+    for (const id of ["quoted", "forged"]) {
+      const stamps = await stampsOf(id);
+      assert.equal(stamps.length, 1);
+      assert.notEqual(stamps[0], old);
+    }
+    // Somebody who was without a connection says when they wrote it.
+    assert.deepEqual(await stampsOf("own"), [old]);
+    await romeo.receives(`<presence from='${romeo.full}'/>`);
   });
 
   test("survives the node, and keeps its place in the order", async (t) => {
