@@ -39,7 +39,8 @@ const part = {
   result: 1 << 14,
   other: 1 << 15,
 } as const;
-const content = part.body | part.encrypted | part.subject;
+/** What is about another message; a body beside it is for those who do not know that. */
+const about = part.retraction | part.reaction;
 
 interface Row extends Handling {
   /** The parts of which one makes a message this kind. */
@@ -80,7 +81,8 @@ const rows: readonly Row[] = [
 ];
 const empty = row("empty", 0, "     ");
 const headline = row("headline", 0, "     ");
-const room = row("room", content, "   P!");
+const room = row("room", part.body | part.encrypted, "   P!");
+const roomSubject = row("room-subject", part.subject, "    !");
 const roomState = row("room-state", 0, "     ");
 /** It is archived and copied where what it answers was (XEP-0280 §6.1); who does that looks. */
 const error = row("error", 0, "A C !");
@@ -105,7 +107,7 @@ export function handlingOf(message: Element): Handling {
     else if (xmlns === NS.carbons && node.name === "private") wishes |= wish.noCopy;
     else parts |= partOf(node, xmlns);
   }
-  if (type === "groupchat") return parts & room.has ? room : roomState;
+  if (type === "groupchat") return roomRowOf(parts);
   const found = type === "headline" ? headline : rowOf(parts);
   return wishes === 0 ? found : variantOf(found, wishes);
 }
@@ -113,6 +115,12 @@ export function handlingOf(message: Element): Handling {
 function rowOf(parts: number): Row {
   for (const one of rows) if (parts & one.has) return one;
   return empty;
+}
+
+function roomRowOf(parts: number): Row {
+  if (parts & about) return roomState;
+  if (parts & room.has) return room;
+  return parts & roomSubject.has ? roomSubject : roomState;
 }
 
 function partOf(node: Element, xmlns: string | undefined): number {
