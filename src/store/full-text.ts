@@ -9,6 +9,14 @@ export interface MessageText {
   readonly text: string;
 }
 
+/**
+ * Letters of scripts that put nothing between words, or particles behind them: each is found by itself, and several
+ * together in their order.
+ */
+const unspaced =
+  /[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Hang}\p{scx=Thai}\p{scx=Laoo}\p{scx=Khmr}\p{scx=Mymr}]/gu;
+const apart = (text: string): string => text.replace(unspaced, " $& ");
+
 /** One word of an account's address, so that the index itself finds what is whose. */
 const wordOf = (account: string): string => Buffer.from(account).toString("hex");
 
@@ -17,7 +25,7 @@ function match(account: string, words: string): string | undefined {
   const quoted = words
     .split(/\s+/)
     .filter((word) => /[\p{L}\p{N}]/u.test(word))
-    .map((word) => `"${word.replaceAll('"', " ")}"`);
+    .map((word) => `"${apart(word.replaceAll('"', " "))}"`);
   if (quoted.length === 0) return undefined;
   return `account : "${wordOf(account)}" AND body : (${quoted.join(" AND ")} *)`;
 }
@@ -41,7 +49,7 @@ export const fullTextStore = (store: Store) => ({
     store.transaction(async ({ db }) => {
       for (const { position, account, text } of texts) {
         db.run(sql`INSERT OR REPLACE INTO message_texts (rowid, account, body)
-          VALUES (${position}, ${wordOf(account)}, ${text})`);
+          VALUES (${position}, ${wordOf(account)}, ${apart(text)})`);
       }
     }),
 
