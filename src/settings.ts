@@ -176,7 +176,9 @@ export const settings = z.strictObject({
       .int({ error: "must be a whole number" })
       .min(0, "must be 0 or more")
       .default(0)
-      .describe("Days after which messages go from everybody's archive; 0: never, they are their people's"),
+      .describe(
+        "Days after which messages go from everybody's archive, where nobody waits for them; 0: never, they are their people's",
+      ),
   }),
   push: group({
     include_sender: flag.default(false).describe("Tell push services, which are third parties, who writes"),

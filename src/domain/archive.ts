@@ -198,10 +198,19 @@ export class Archive {
     await everyUnit(() => this.#rows.clear(account, unitSize), gone);
   }
 
-  /** Deletes what is older, from the old end on. `gone` is told which messages went. */
+  /**
+   * Deletes what is older, of each archive from the old end on and as far as nothing waits for its account. `gone` is
+   * told which messages went.
+   */
   async trim(before: Date, gone: (positions: readonly number[]) => Promise<void>): Promise<void> {
     const position = firstOrderOf(before.getTime());
-    await everyUnit(() => this.#rows.trim(position, unitSize), gone);
+    let { after } = everything;
+    const remove = async (): Promise<number[]> => {
+      const positions = await this.#rows.trim(after, position, unitSize);
+      after = Math.max(after, ...positions);
+      return positions;
+    };
+    await everyUnit(remove, gone);
   }
 
   page(account: string, filter: MessageFilter, page: MessagePage): Promise<MessageRow[]> {
@@ -233,7 +242,10 @@ function sameAs(
   const isIt = ({ sent, stanza }: MessageRow): boolean => {
     if (!sent && to.bare !== account) return false;
     const earlier = parseElement(stanza);
-    return originOf(earlier) === origin && essence(earlier) === essence(message);
+    if (originOf(earlier) !== origin) return false;
+    // What was taken back is not said again by who did not hear that it had been taken.
+    if (child(earlier, "retracted", NS.retract)) return attr(earlier, "to") === attr(message, "to");
+    return essence(earlier) === essence(message);
   };
   return { key: { account, with: to.bare, idHash: crc32(messageId) }, isIt };
 }

@@ -30,7 +30,10 @@ export interface Answer {
   readonly isCatchUp: boolean;
 }
 
-/** Answers a query of an account. StanzaErrors of the form, and `item-not-found` where an id is not in the archive. */
+/**
+ * Answers a query of an account. StanzaErrors of the form, `item-not-found` where an id is not in the archive, and
+ * `feature-not-implemented` for a page by its position.
+ */
 export async function ask(
   account: string,
   query: Element,
@@ -39,6 +42,9 @@ export async function ask(
 ): Promise<Answer> {
   const wanted = wantedIn(query);
   const rsm = parseRsm(query) ?? {};
+  // XEP-0059 §2.6: nobody counts what is in front of a message.
+  if (rsm.index !== undefined)
+    throw new StanzaError("feature-not-implemented", { text: "An archive has no positions" });
   const bounds = await boundsOf(account, wanted, rsm, archive);
   const filter: MessageFilter = {
     ...bounds,

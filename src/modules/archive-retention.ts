@@ -1,4 +1,4 @@
-/** Messages go when their time is over, from the old end of the archives (XEP-0313 §3.2). */
+/** Messages go when their time is over and they were delivered, from the old end of the archives (XEP-0313 §3.2). */
 import { defineModule } from "./context.ts";
 
 /** How often it is looked, in milliseconds. */

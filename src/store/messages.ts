@@ -1,5 +1,6 @@
 /** What accounts sent and received: written on the hot path, read in pages (XEP-0313), in order of position. */
-import { and, asc, count, desc, eq, gt, gte, inArray, lt, lte, sql, type SQL } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, gte, inArray, lt, lte, notExists, sql, type SQL } from "drizzle-orm";
+import { alias } from "drizzle-orm/sqlite-core";
 import { driven, prepared } from "./prepared.ts";
 import type { Schema } from "./schema.ts";
 import type { Db, Store } from "./store.ts";
@@ -308,9 +309,28 @@ export const messageStore = (store: Store) => {
         drop(db, and(eq(messages.account, account), lt(messages.at, than))!, limit),
       ),
 
-    /** Deletes some of the oldest messages in front of a position; which ones. */
-    trim: (before: number, limit: number): Promise<number[]> =>
-      store.transaction(({ db }) => drop(db, lt(messages.position, before), limit)),
+    /** Deletes some of the oldest messages between two positions, none of which waits or is behind one that does. */
+    trim: (after: number, before: number, limit: number): Promise<number[]> =>
+      store.transaction(({ db }) => {
+        const open = alias(messages, "open");
+        const taken = db
+          .select({ position: messagesTaken.position })
+          .from(messagesTaken)
+          .where(eq(messagesTaken.account, messages.account));
+        const waiting = db
+          .select({ one: sql`1` })
+          .from(open)
+          .where(
+            and(
+              eq(open.account, messages.account),
+              sql`${open.position} > coalesce((${taken}), ${Number.MIN_SAFE_INTEGER})`,
+              lte(open.position, messages.position),
+              eq(open.waits, true),
+            ),
+          );
+        const { position } = messages;
+        return drop(db, and(gt(position, after), lt(position, before), notExists(waiting))!, limit);
+      }),
 
     async preferences(account: string): Promise<ArchivePreferencesRow | undefined> {
       const [row] = await store.db.select().from(preferences).where(eq(preferences.account, account));

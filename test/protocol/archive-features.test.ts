@@ -158,6 +158,28 @@ describe("search (XEP-0431)", () => {
     assert.equal((await search(romeo, "  ")).ids.length, 4);
   });
 
+  test("finds words of scripts that put nothing between them", async (t) => {
+    await using stage = await cast(t, { romeo: {}, juliet: away });
+    const { romeo, juliet } = stage.actors;
+    const said = [
+      "罗密欧与朱丽叶",
+      "ジュリエットはバルコニーにいる",
+      "โรมิโอกับจูเลียต",
+      "로미오와 줄리엣",
+      "👋 adieu",
+    ];
+    for (const one of said) romeo.sends(chat(juliet.bare, one));
+    await romeo.pings();
+    const found = async (words: string) => (await search(romeo, words)).said;
+    assert.deepEqual(await found("朱丽叶"), [said[0]]);
+    assert.deepEqual(await found("丽朱"), []);
+    assert.deepEqual(await found("バルコニー"), [said[1]]);
+    assert.deepEqual(await found("จูเลียต"), [said[2]]);
+    assert.deepEqual(await found("로미오 줄리"), [said[3]]);
+    assert.deepEqual(await found("👋 adieu"), [said[4]]);
+    assert.deepEqual(await found("👋"), []);
+  });
+
   test("goes on behind a restart, and forgets what goes", async (t) => {
     await using stage = await cast(t, { romeo: {}, juliet: away });
     const { romeo, juliet } = stage.actors;
@@ -271,6 +293,24 @@ describe("a message that comes again", () => {
     third.sends(messages[4]!);
     await third.pings();
     await reader.receivesNothing();
+  });
+
+  test("is not said again where it was taken back", async (t) => {
+    await using stage = await cast(t, { romeo: {}, juliet: {} });
+    const { romeo, juliet } = stage.actors;
+    const regretted =
+      chat(juliet.bare, "hasty", origin("hasty")) +
+      `<message to='${juliet.bare}' type='chat' id='r1'><retract xmlns='${NS.retract}' id='hasty'/>${origin("r1")}</message>`;
+    romeo.sends(regretted);
+    await juliet.receives("<message id='hasty'/>");
+    await juliet.receives("<message id='r1'/>");
+    await stage.settle();
+    await romeo.kill();
+    const again = await stage.login("romeo", { resource: "pad" });
+    again.sends(regretted);
+    await again.pings();
+    await juliet.receivesNothing();
+    for (const actor of [again, juliet]) assert.deepEqual((await reads(actor)).said, [undefined, undefined]);
   });
 
   test("is another one where it says something else, or to somebody else, or bears no id of its own", async (t) => {

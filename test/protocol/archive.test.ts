@@ -308,6 +308,8 @@ describe("what is asked for", () => {
       refused("bad-request"),
     );
     await romeo.asks(queryText({}, rsm({ max: -1 })), refused("bad-request"));
+    // XEP-0059 §2.6: who is told no count has no positions to ask for; the first page again would be no answer.
+    await romeo.asks(queryText({}, rsm({ max: 1, index: 1 })), refused("feature-not-implemented"));
     await romeo.asks(`<iq type='set'><query xmlns='${NS.archive}' node='princely_musings'/></iq>`, notFound);
     for (const does of ["true", "false"])
       assert.deepEqual((await reads(romeo, { "include-groupchat": does })).said, ["w1"]);
@@ -413,4 +415,28 @@ test("messages go when their time is over, the oldest first, and never the other
   await archive.trim(new Date(Date.now() + 1_000), (gone) => fullText.remove(gone));
   assert.deepEqual((await reads(romeo)).ids, []);
   await romeo.asks(queryText({ "after-id": ids[0]! }), notFound);
+});
+
+test("what nobody has got yet stays when its time is over, and what came behind it: an archive has no holes (§3.2)", async (t) => {
+  await using stage = await cast(t, { romeo: {}, juliet: away });
+  const { romeo, juliet } = stage.actors;
+  await archiveOf(3, romeo, juliet);
+  juliet.sends(chat(romeo.bare, "answer"));
+  await romeo.receives(chat(romeo.bare, "answer"));
+  const { archive, fullText, waiting } = stage.node;
+  const trim = async () => {
+    await waiting.flush();
+    await archive.trim(new Date(Date.now() + 1_000), (gone) => fullText.remove(gone));
+  };
+  await trim();
+  assert.deepEqual((await reads(romeo)).said, []);
+  assert.deepEqual((await reads(juliet)).said, ["w1", "w2", "w3", "answer"]);
+  await stage.restarts();
+  const back = await stage.login("juliet", away);
+  back.sends("<presence/>");
+  for (const word of words(1, 3)) await back.receives(chat(back.bare, word));
+  await back.receives(`<presence from='${back.full}'/>`);
+  await stage.node.waiting.flush();
+  await stage.node.archive.trim(new Date(Date.now() + 1_000), (gone) => stage.node.fullText.remove(gone));
+  assert.deepEqual((await reads(back)).said, []);
 });
