@@ -119,6 +119,19 @@ export class Archive {
     return orderOf(newId())!;
   }
 
+  /** What is to wait for an account, and is not known to be on disk yet. */
+  comingFor(account: string): { count: number; length: number } {
+    const coming = { count: 0, length: 0 };
+    for (const { rows } of this.#unfinished) {
+      for (const row of rows) {
+        if (!row.waits || row.account !== account) continue;
+        coming.count += 1;
+        coming.length += row.stanza.length;
+      }
+    }
+    return coming;
+  }
+
   /**
    * Whether the account has sent this very message before, lately; it is on disk then. Clients send again what they
    * believe lost, with the same origin-id (XEP-0359 §3.2).

@@ -54,7 +54,12 @@ export class Waiting {
 
   /** Whether something of that length may wait too. It waits for the store where the account has been quiet. */
   hasRoom(account: string, length: number): boolean | Promise<boolean> {
-    const fits = (line: Line): boolean => line.open.size < maxWaiting && line.length + length <= maxLength;
+    const fits = (line: Line): boolean => {
+      // Whoever writes much at once does not wait for the disk in between.
+      const coming = this.#options.archive.comingFor(account);
+      const { size } = line.open;
+      return size + coming.count < maxWaiting && line.length + coming.length + length <= maxLength;
+    };
     const line = this.#lines.get(account);
     return line ? fits(line) : this.#load(account).then(fits);
   }
@@ -142,8 +147,9 @@ export class Waiting {
 
   async #read(account: string): Promise<Line> {
     try {
+      // All of it, though it be more than there is room for: what is not known counts as taken.
       // What comes behind the frontier is added by whoever waits for it.
-      const rows = await this.#rows.waiting(account, this.#options.archive.frontier, maxWaiting);
+      const rows = await this.#rows.waiting(account, this.#options.archive.frontier);
       const line: Line = { open: new Map(), unarchived: new Set(), length: 0 };
       for (const { id, length, archived } of rows) put(line, id, length, archived);
       this.#lines.set(account, line);

@@ -138,7 +138,6 @@ const selectWaiting = prepared(({ db, t: { messages } }) =>
       ),
     )
     .orderBy(asc(messages.position))
-    .limit(sql.placeholder("limit"))
     .prepare(),
 );
 const upsertTaken = prepared(({ db, t: { messagesTaken } }) =>
@@ -233,13 +232,13 @@ export const messageStore = (store: Store) => {
     },
 
     /** What nobody has taken yet, in front of a position; the oldest first. */
-    async waiting(account: string, before: number, limit: number): Promise<WaitingMessage[]> {
+    async waiting(account: string, before: number): Promise<WaitingMessage[]> {
       const [taken] = await store.db
         .select({ position: messagesTaken.position })
         .from(messagesTaken)
         .where(eq(messagesTaken.account, account));
       const after = taken?.position ?? Number.MIN_SAFE_INTEGER;
-      return selectWaiting(store).all({ account, after, before, limit });
+      return selectWaiting(store).all({ account, after, before });
     },
 
     /** The same whole, behind a position; a page of them. */

@@ -124,3 +124,45 @@ test("what is not on disk yet is added once, by who waits for it", async (t) => 
   assert.deepEqual([await early, await late], [[], []]);
   assert.deepEqual((await waiting.of(ana)).length, 1);
 });
+
+test("what is under way to the disk takes its room", async (t) => {
+  const { archive, begin } = await house(t);
+  const waiting = begin();
+  await waiting.ready(ana);
+  const text = `<message><body>${"x".repeat(1_000_000)}</body></message>`;
+  const coming = {
+    account: ana,
+    with: bob,
+    sent: false,
+    archived: true,
+    waits: true,
+    messageId: undefined,
+    text,
+  };
+  for (let count = 0; count < 10; count += 1) {
+    assert.equal(waiting.hasRoom(ana, text.length), true);
+    void archive.append(coming);
+  }
+  assert.equal(waiting.hasRoom(ana, text.length), false);
+  await archive.append({ ...coming, account: "eve@pipit.test", text: "<message></message>" }).written;
+});
+
+test("more than there is room for is not forgotten", async (t) => {
+  const { archive, begin } = await house(t);
+  const text = "<message></message>";
+  const coming = {
+    account: ana,
+    with: bob,
+    sent: false,
+    archived: true,
+    waits: true,
+    messageId: undefined,
+    text,
+  };
+  let written: Promise<void> | undefined;
+  for (let count = 0; count < 10_002; count += 1) ({ written } = archive.append(coming));
+  await written;
+  // Those who wait for it go first.
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await begin().of(ana)).length, 10_002);
+});
