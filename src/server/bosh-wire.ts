@@ -47,6 +47,9 @@ function bodyOf(attrs: Record<string, string | undefined>, content: string): str
   return content === "" ? `${start}/>` : `${start}>${content}</body>`;
 }
 
+/** §14.2: what a request gets that was sent once more before it had an answer (§17.3). */
+const again = bodyOf({ type: "error" }, "");
+
 interface Held {
   readonly rid: number;
   answer(body: string): void;
@@ -69,6 +72,8 @@ export class BoshWire implements Wire {
   readonly #early = new Map<number, { body: Element; held: Held }>();
   /** What was read and not handled yet, a request each. */
   readonly #batches: ParserEvent[][] = [];
+  /** The one that is being handled, until it is taken. */
+  #batch: ParserEvent[] = [];
   #paused = false;
   #begins = true;
   /** The attributes of the first answer. */
@@ -129,7 +134,7 @@ export class BoshWire implements Wire {
       const repeated = this.#held.findIndex((one) => one.rid === rid);
       // §14.2: the connection broke before there was an answer; the new one gets it.
       if (repeated >= 0) {
-        this.#held[repeated]!.answer(bodyOf({}, ""));
+        this.#held[repeated]!.answer(again);
         this.#held[repeated] = { rid, answer: resolve };
         return;
       }
@@ -138,13 +143,16 @@ export class BoshWire implements Wire {
         resolve(terminate("item-not-found"));
         return this.fail(new StreamError("policy-violation", "This rid is out of the window"));
       }
+      this.#early.get(rid)?.held.answer(again);
       this.#early.set(rid, { body, held: { rid, answer: resolve } });
       this.#takeInOrder();
     });
   }
 
   take(): ParserEvent[] {
-    return this.#batches.shift() ?? [];
+    const batch = this.#batch;
+    this.#batch = [];
+    return batch;
   }
 
   send(parts: readonly string[]): void {
@@ -221,7 +229,13 @@ export class BoshWire implements Wire {
   }
 
   #handle(): void {
-    while (!this.#paused && this.#batches.length > 0) this.#end?.arrived();
+    while (!this.#paused) {
+      const batch = this.#batches.shift();
+      if (!batch) return;
+      // What is not taken, because the stream is over, is lost.
+      this.#batch = batch;
+      this.#end?.arrived();
+    }
   }
 
   /** §10: everything held is answered, and the client is expected later than usual. */
@@ -239,6 +253,7 @@ export class BoshWire implements Wire {
 
   #answer(): void {
     this.#answering = false;
+    const { length } = this.#held;
     const held = this.#held.shift();
     if (held && (this.#out.length > 0 || this.#over)) {
       const content = this.#out.splice(0).join("");
@@ -249,7 +264,8 @@ export class BoshWire implements Wire {
     // §8.1: no more are held than were agreed upon.
     while (this.#held.length > this.#hold) this.#reply(this.#held.shift()!, "");
     if (this.#over) this.#leave();
-    else this.#watch();
+    // Only an answer begins a new wait: who does not come back is gone, whatever is said to them.
+    else if (this.#held.length < length) this.#watch();
   }
 
   #reply({ rid, answer }: Held, content: string): void {

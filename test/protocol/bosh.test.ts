@@ -127,6 +127,19 @@ test("what is wrong ends the session, with the reason (0124 §17.2)", async (t) 
   });
 });
 
+test("what waited behind a mistake ends with it, and the node goes on (0124 §14.1)", async (t) => {
+  await using stage = await stageFor(t);
+  const client = new BoshClient(stage);
+  await client.begins();
+  const { rid } = client;
+  const second = client.repeats(rid + 2, `<presence xmlns="jabber:client"/>`);
+  // Whoever asked before this was answered is heard.
+  await fetch(`${stage.web}/livez`);
+  assertTerminated(await client.repeats(rid + 1, `<presence xmlns="jabber:client"/>`), "remote-stream-error");
+  assert.equal(attr(await second, "type"), "terminate");
+  await new BoshClient(stage).begins();
+});
+
 test("pages of any origin may speak it, and none where others could read along", async (t) => {
   await using stage = await cast(t, {}, { config: { url: "http://pipit.test" } });
   const url = `${stage.web}/http-bind`;
