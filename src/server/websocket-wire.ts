@@ -28,7 +28,12 @@ export class WebSocketWire implements Wire {
   limits: ParserLimits;
   readonly #webSocket: WebSocket;
   readonly #socket: Socket;
+  /** What came while nothing was to: those behind in the same segment. */
+  readonly #frames: string[] = [];
+  /** The one that is being handled. */
   #frame: string | undefined;
+  #paused = false;
+  #end: WireEnd | undefined;
   #failed = false;
   /** The next element is a header, and no other is. */
   #begins = true;
@@ -49,11 +54,10 @@ export class WebSocketWire implements Wire {
   }
 
   attach(end: WireEnd): void {
+    this.#end = end;
     this.#webSocket.on("message", (data: Buffer, isBinary) => {
-      this.#frame = isBinary ? "" : data.toString("utf8");
-      end.arrived();
-      if (this.#farewell && /^<close\b/.test(this.#frame)) this.#leave();
-      this.#frame = undefined;
+      this.#frames.push(isBinary ? "" : data.toString("utf8"));
+      this.#handle();
     });
     this.#socket.on("drain", () => end.drained());
     this.#webSocket.on("error", (error) => end.broke(error));
@@ -79,11 +83,14 @@ export class WebSocketWire implements Wire {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#webSocket.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#webSocket.resume();
+    if (this.#frames.length > 0) queueMicrotask(() => this.#handle());
   }
 
   /** Nothing is left over between messages. */
@@ -100,6 +107,15 @@ export class WebSocketWire implements Wire {
 
   destroy(): void {
     this.#webSocket.terminate();
+  }
+
+  #handle(): void {
+    while (!this.#paused) {
+      this.#frame = this.#frames.shift();
+      if (this.#frame === undefined) return;
+      this.#end?.arrived();
+      if (this.#farewell && /^<close\b/.test(this.#frame)) this.#leave();
+    }
   }
 
   #leave(): void {

@@ -45,12 +45,16 @@ export function webSockets({ accept, client, requireTls, log }: WebSocketOptions
         webSocketFraming(isEncrypted),
         address,
       );
+      if (accepted) return;
       // RFC 6455 §7.4.1: try again later.
-      if (!accepted) webSocket.close(1013);
+      webSocket.close(1013);
+      webSocket.on("error", () => webSocket.terminate());
     });
   };
 }
 
 function refuse(socket: Duplex, status: string, why: string): void {
+  // Who does not go then has to.
+  socket.once("finish", () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n${why}\n`);
 }

@@ -30,9 +30,12 @@ export async function listenHttp(
   if (port === false) return { port: undefined, close: async () => undefined };
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { requestTimeout } }) as Server;
   server.on("upgrade", (request, socket, head) => {
+    // From here on the server listens no more, and an error to which nobody listens ends the process.
+    socket.on("error", () => socket.destroy());
     const upgrade = upgrades.get(request.url?.split("?")[0] ?? "");
-    if (upgrade) upgrade(request, socket, head);
-    else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+    if (upgrade) return upgrade(request, socket, head);
+    socket.once("finish", () => socket.destroy());
+    socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
   });
   await once(server.listen(port, host), "listening");
   return {

@@ -1,6 +1,7 @@
 /** RFC 7395: XMPP over WebSocket. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { WebSocket } from "ws";
 import { attr, child, children, childText, namespaceOf } from "../../src/xmpp/xml.ts";
@@ -10,6 +11,9 @@ import { WebSocketClient } from "../support/websocket.ts";
 const framing = "urn:ietf:params:xml:ns:xmpp-framing";
 const streams = "http://etherx.jabber.org/streams";
 const sasl = "urn:ietf:params:xml:ns:xmpp-sasl";
+
+/** The connection below a WebSocket: what is written to it while it is corked comes at once. */
+const underlying = (socket: WebSocket): Socket => (socket as unknown as { _socket: Socket })._socket;
 
 const stageFor = (t: TestContext) => cast(t, { juliet: {}, romeo: {} });
 
@@ -98,6 +102,49 @@ test("what is no message of RFC 7395 ends the stream, with the reason", async (t
   }
 });
 
+test("what comes in one segment is handled in its order, as on TCP", async (t) => {
+  await using stage = await stageFor(t);
+  const client = await new WebSocketClient(stage).connected();
+  await client.authenticates("juliet", "juliet's secret");
+  const socket = underlying(client.socket);
+  socket.cork();
+  const bind = `<bind xmlns="urn:ietf:params:xml:ns:xmpp-bind"><resource>browser</resource></bind>`;
+  client.sends(`<iq xmlns="jabber:client" type="set" id="bind">${bind}</iq>`);
+  client.sends(`<iq xmlns="jabber:client" type="get" id="ping"><ping xmlns="urn:xmpp:ping"/></iq>`);
+  socket.uncork();
+  for (const id of ["bind", "ping"]) {
+    const answer = await client.next();
+    assert.equal(`${attr(answer, "type")} ${attr(answer, "id")}`, `result ${id}`);
+  }
+  client.sends(`<close xmlns="${framing}"/>`);
+  await client.closed();
+});
+
+test("who is turned away for there are too many of them does no harm by bad manners", async (t) => {
+  await using stage = await stageFor(t);
+  const crowd = Array.from({ length: 256 }, () => new WebSocketClient(stage).connected());
+  const strangers = await Promise.all(crowd);
+  const { port } = new URL(stage.web);
+  const socket = connect(Number(port), "127.0.0.1");
+  const key = Buffer.alloc(16).toString("base64");
+  const handshake = [
+    "GET /xmpp-websocket HTTP/1.1",
+    "Host: localhost",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    `Sec-WebSocket-Key: ${key}`,
+    "Sec-WebSocket-Protocol: xmpp",
+  ].join("\r\n");
+  // A frame that is not masked, of a kind that there is not, is against RFC 6455 §5.1 and §5.2.
+  socket.end(Buffer.concat([Buffer.from(`${handshake}\r\n\r\n`), Buffer.from([0x8f, 0x00])]));
+  socket.resume();
+  await once(socket, "close");
+  const alive = await fetch(`${stage.web}/livez`);
+  assert.equal(await alive.text(), "alive\n");
+  for (const { socket } of strangers) socket.terminate();
+});
+
 test("a handshake without the subprotocol is refused (§3.1), and so is one elsewhere", async (t) => {
   await using stage = await stageFor(t);
   const base = stage.web.replace("http", "ws");
@@ -110,6 +157,21 @@ test("a handshake without the subprotocol is refused (§3.1), and so is one else
     const [, response] = (await once(socket, "unexpected-response")) as [unknown, { statusCode: number }];
     assert.equal(response.statusCode, status);
   }
+});
+
+test("a connection that breaks where its handshake was refused breaks nothing else", async (t) => {
+  await using stage = await stageFor(t);
+  for (const path of ["/xmpp-websocket", "/elsewhere"]) {
+    const socket = connect(Number(new URL(stage.web).port), "127.0.0.1");
+    socket.write(
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n`,
+    );
+    await once(socket, "data");
+    socket.resetAndDestroy();
+    await once(socket, "close");
+  }
+  const alive = await fetch(`${stage.web}/livez`);
+  assert.equal(await alive.text(), "alive\n");
 });
 
 test("where others could read along, nobody may speak here", async (t) => {

@@ -48,8 +48,8 @@ export class WebSocketClient {
     return this.code!;
   }
 
-  /** Opens, authenticates with PLAIN, binds; the full JID. */
-  async logsIn(name: string, password: string, resource: string): Promise<string> {
+  /** Opens, authenticates with PLAIN, and opens again. */
+  async authenticates(name: string, password: string): Promise<void> {
     this.opens();
     await this.next();
     await this.next();
@@ -60,6 +60,11 @@ export class WebSocketClient {
     this.opens();
     await this.next();
     await this.next();
+  }
+
+  /** Authenticates and binds; the full JID. */
+  async logsIn(name: string, password: string, resource: string): Promise<string> {
+    await this.authenticates(name, password);
     const bind = `<bind xmlns="urn:ietf:params:xml:ns:xmpp-bind"><resource>${resource}</resource></bind>`;
     this.sends(`<iq xmlns="jabber:client" type="set" id="bind">${bind}</iq>`);
     const bound = await this.next();
