@@ -26,7 +26,7 @@ const secretBytes = 18;
 const batchSize = 100;
 
 /** RFC 9110 §8.3.1; neither half of it is longer than 127 characters (RFC 6838 §4.2). */
-export const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:\s*;[\x20-\x7e]{0,255})?$/;
+export const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:[ \t]*;[\x20-\x7e]{0,255})?$/;
 
 export interface UploadWish {
   /** As the client calls it. */

@@ -40,8 +40,9 @@ const said: Readonly<Record<UploadFault, string>> = {
   "disk-full": "The disk is full.",
 };
 
-/** What browsers show without running anything of it (SVG is a document with scripts); all else is for the disk. */
-const shown = /^(?:image\/(?:jpeg|png|gif|webp|avif|apng|bmp|jxl|heic|heif)|(?:audio|video)\/[\w.+-]+)$/;
+/** What browsers show without running anything of it (SVG and all XML can have scripts); all else is for the disk. */
+const shown =
+  /^(?:image\/(?:jpeg|png|gif|webp|avif|apng|bmp|jxl|heic|heif)|(?:audio|video)\/(?!.*\+xml$)[\w.+-]+)$/;
 /** A page of this origin may load what has these types, even if somebody smuggled the reference in. */
 const loadable = /script|\/css$/;
 

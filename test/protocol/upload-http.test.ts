@@ -296,6 +296,9 @@ describe("headers", () => {
       ["image/svg+xml", "image/svg+xml", "attachment"],
       ["application/pdf", "application/pdf", "attachment"],
       ["text/plain", "text/plain", "attachment"],
+      // By its ending this is XML, which browsers show as the document that it is (MIME Sniffing §4.6).
+      ["video/x+xml", "video/x+xml", "attachment"],
+      ["audio/x+xml; charset=utf-8", "audio/x+xml; charset=utf-8", "attachment"],
       // A page of ours must not load them either, should somebody get the reference into it.
       ["text/javascript", "application/octet-stream", "attachment"],
       ["application/x-javascript", "application/octet-stream", "attachment"],
