@@ -41,6 +41,8 @@ export default defineModule({
       const answers = registrationAnswers(payload);
       // §3.3: a refusal does not repeat the password.
       payload.children.length = 0;
+      if (session?.isEncrypted === false)
+        throw new StanzaError("not-authorized", { text: "Encrypt the connection first" });
       const password = newPassword(answers, owner);
       await accounts.setPassword(owner, password, session?.jid.full);
       log.info({ jid: owner.bare }, "changed the password");

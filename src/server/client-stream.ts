@@ -250,6 +250,7 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     const cork = new Cork(this.transport);
     const session = new Session(jid, cork, this.address, sessions.taken);
     session.client = client;
+    session.isEncrypted = this.isEncrypted;
     if (typeof credential === "object") session.appPassword = credential.appPassword;
     this.#phase = new BoundStream(this, session, this.#language);
     unbound.leave(this.address);
@@ -267,6 +268,7 @@ export class ClientStream implements StreamHandler, NegotiatedStream {
     // It may have been ended, by a change of the password say, since it was claimed.
     if (!hibernation.wake(session, this.transport, this.address))
       return this.transport.close(new StreamError("reset"));
+    session.isEncrypted = this.isEncrypted;
     this.#phase = new BoundStream(this, session, this.#language);
     unbound.leave(this.address);
     log.info({ jid: session.jid.full, address: this.address, via: this.#framing.name }, "resumed");

@@ -61,6 +61,8 @@ export class Session {
   readonly account: string;
   /** The peer's address, for logs and limits. */
   remoteAddress: string;
+  /** Nobody in between can read along. */
+  isEncrypted = false;
   /** `undefined` until initial presence and after unavailable presence. */
   available: Available | undefined;
   /** Which of the account's clients it is, as `ClientRegistry` knows it, where that told (XEP-0388 §2.3). */

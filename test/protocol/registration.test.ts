@@ -6,6 +6,7 @@ import { parseJid } from "../../src/xmpp/jid.ts";
 import { attr, child, children, type Element } from "../../src/xmpp/xml.ts";
 import { BoshClient } from "../support/bosh.ts";
 import { cast, type ClientStream, type Stage } from "../support/cast.ts";
+import { authenticate } from "../support/sasl-client.ts";
 import { WebSocketClient } from "../support/websocket.ts";
 
 const ns = "jabber:iq:register";
@@ -127,6 +128,27 @@ test("passwords are not sent in the clear: nothing is offered before TLS", async
   await stream.opens();
   assert.deepEqual(offered(await stream.receives("<stream:features/>")), [feature]);
   await stream.asks(fields("bill", "Calliope"), `<iq type='result'/>`);
+});
+
+test("a password is not changed in the clear (§3.3)", async (t) => {
+  await using stage = await cast(
+    t,
+    { juliet: { presence: false } },
+    { config: { c2s: { require_tls: false } } },
+  );
+  const stream = await stage.connects("none");
+  await stream.opens();
+  const features = await stream.receives("<stream:features/>");
+  const login = { mechanism: "SCRAM-SHA-256", username: "juliet", password: "juliet's secret" } as const;
+  assert.equal((await authenticate(stream, features, login)).name, "success");
+  await stream.opens();
+  await stream.receives("<stream:features/>");
+  await stream.asks(
+    `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`,
+    `<iq type='result'/>`,
+  );
+  await stream.asks(fields("juliet", "second"), refusal("not-authorized"));
+  await logsIn(stage, "juliet", "juliet's secret");
 });
 
 test("whatever else is no request of this kind ends the stream", async (t) => {
