@@ -111,8 +111,12 @@ export function joining({ config, site, invitations, registration }: JoiningOpti
 
   /** Makes the account that the form asks for; the address, or why there is none. */
   async function register(c: Context, admission: Admission): Promise<string | Refused> {
-    const body = await c.req.parseBody();
-    const field = (name: string): string => (typeof body[name] === "string" ? body[name] : "");
+    // What is no form says nothing.
+    const body = await c.req.parseBody().catch((): Record<string, unknown> => ({}));
+    const field = (name: string): string => {
+      const value = body[name];
+      return typeof value === "string" ? value : "";
+    };
     const username = field("username").trim();
     const refuse = (status: ContentfulStatusCode, problem: NonNullable<Problem>): Refused => ({
       status,

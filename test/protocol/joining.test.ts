@@ -209,6 +209,12 @@ test("too many accounts from one network have to wait, but not those who were in
   assert.equal((await posts(here, `/invite/${token}`, form("ben"))).status, 201);
 });
 
+test("what is no form says nothing", async (t) => {
+  const here = await place(t, { registration: { open: true } });
+  const type = { Origin: base, "Content-Type": "multipart/form-data" };
+  assert.equal((await posts(here, "/register", "no form at all", type)).status, 400);
+});
+
 test("a form has an end", async (t) => {
   const here = await place(t, { registration: { open: true } });
   assert.equal((await posts(here, "/register", form("ben", "x".repeat(20_000)))).status, 413);
