@@ -27,6 +27,6 @@ export const clientsOf =
       address: (isNear && last("x-forwarded-for")) || peer,
       isEncrypted:
         (isNear && !isForwarded) ||
-        (url.startsWith("https:") && (isNear || last("x-forwarded-proto") === "https")),
+        (url.startsWith("https:") && (last("x-forwarded-proto") ?? (isNear ? "https" : "http")) === "https"),
     };
   };

@@ -184,6 +184,15 @@ test("where others could read along, nobody may speak here", async (t) => {
   assert.equal(response.statusCode, 403);
 });
 
+test("a proxy on this machine is believed that a client does not encrypt", async (t) => {
+  await using stage = await cast(t, {}, { config: { url: "https://pipit.test" } });
+  const socket = new WebSocket(`${stage.web.replace("http", "ws")}/xmpp-websocket`, ["xmpp"], {
+    headers: { "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "http" },
+  });
+  const [, response] = (await once(socket, "unexpected-response")) as [unknown, { statusCode: number }];
+  assert.equal(response.statusCode, 403);
+});
+
 test("behind a proxy each client has its own limits", async (t) => {
   await using stage = await cast(t, { juliet: {} }, { config: { url: "https://pipit.test" } });
   const headers = { "X-Forwarded-For": "198.51.100.9, 192.0.2.7", "X-Forwarded-Proto": "https" };
