@@ -65,7 +65,10 @@ export class UploadPreviews {
       // Without a word of metadata, which is sharp's default; colours become those of the web.
       await picture.autoOrient().resize({ width }).webp().timeout({ seconds: secondsMaximum }).toFile(part);
       await rename(part, path);
-      return path;
+      // The picture may have been removed meanwhile, with the previews that there were.
+      if (await exists(this.#files.path(id))) return path;
+      await rm(path, { force: true });
+      return undefined;
     } catch (error) {
       this.#log.debug({ err: error }, "a picture has no preview");
       await rm(part, { force: true });
