@@ -1,7 +1,7 @@
 /** The port for the web. */
 import { once } from "node:events";
-import type { IncomingMessage, Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { ServerResponse, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
@@ -17,7 +17,7 @@ export interface HttpListener {
   close(): Promise<void>;
 }
 
-/** Takes over a connection whose client asks for another protocol (RFC 9110 §7.8). */
+/** Takes over a connection whose client asks to speak WebSocket on it (RFC 9110 §7.8, RFC 6455 §4). */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /** Serves the app; `port` 0 is any free one, `false` none. All addresses where `host` is `undefined`. */
@@ -33,9 +33,16 @@ export async function listenHttp(
     // From here on the server listens no more, and an error to which nobody listens ends the process.
     socket.on("error", () => socket.destroy());
     const upgrade = upgrades.get(request.url?.split("?")[0] ?? "");
-    if (upgrade) return upgrade(request, socket, head);
-    socket.once("finish", () => socket.destroy());
-    socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+    if (upgrade && request.headers.upgrade?.toLowerCase() === "websocket")
+      return upgrade(request, socket, head);
+    // Any other protocol, such as the h2c that some clients always ask for, is an offer that need not be taken.
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.once("finish", () => socket.end(() => socket.destroy()));
+    // Its body, had it one, is not read any more.
+    if (request.method === "GET" || request.method === "HEAD") server.emit("request", request, response);
+    else response.writeHead(400).end();
   });
   await once(server.listen(port, host), "listening");
   return {

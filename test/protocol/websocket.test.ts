@@ -174,6 +174,22 @@ test("a connection that breaks where its handshake was refused breaks nothing el
   assert.equal(await alive.text(), "alive\n");
 });
 
+test("whoever offers another protocol gets what they asked for without it (RFC 9110 §7.8)", async (t) => {
+  await using stage = await stageFor(t);
+  const ask = async (method: string): Promise<string> => {
+    const socket = connect(Number(new URL(stage.web).port), "127.0.0.1");
+    const headers =
+      "Host: localhost\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA";
+    socket.write(`${method} /livez HTTP/1.1\r\n${headers}\r\nContent-Length: 0\r\n\r\n`);
+    let answer = "";
+    socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+    await once(socket, "close");
+    return answer;
+  };
+  assert.match(await ask("GET"), /^HTTP\/1\.1 200 [^]*\r\n\r\n[^]*alive\n/);
+  assert.match(await ask("POST"), /^HTTP\/1\.1 400 /);
+});
+
 test("where others could read along, nobody may speak here", async (t) => {
   await using stage = await cast(t, {}, { config: { url: "http://pipit.test" } });
   // A proxy says that the client is far away.
