@@ -7,15 +7,11 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { existsSync } from "node:fs";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { parseJid } from "../../src/xmpp/jid.ts";
 import { cast, type Stage } from "../support/cast.ts";
 import { audit } from "./audit.ts";
-
-const executablePath = "/usr/bin/chromium";
-const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"];
-const skip = !existsSync(executablePath) && "not installed: chromium (.ci/run installs it)";
+import { missingChromium, startChromium } from "./chromium.ts";
 
 const widths = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } } as const;
 
@@ -30,12 +26,12 @@ async function fillsIn(page: Page, fields: Record<string, string>): Promise<void
   await page.getByRole("button", { name: "Make my account" }).click();
 }
 
-describe("joining in Chromium", { skip }, () => {
+describe("joining in Chromium", { skip: missingChromium }, () => {
   let browser: Browser;
   let shots: string;
 
   before(async () => {
-    browser = await chromium.launch({ executablePath, args });
+    browser = await startChromium();
     shots = await mkdtemp(join(tmpdir(), "pipit-screenshots-"));
   });
   after(() => browser.close());

@@ -3,27 +3,15 @@
  * looks well in light and dark. The screenshots stay where the test says.
  */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { parseJid } from "../../src/xmpp/jid.ts";
 import { cast } from "../support/cast.ts";
 import { audit } from "./audit.ts";
-
-const executablePath = "/usr/bin/chromium";
-const args = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-const skip = !existsSync(executablePath) && "not installed: chromium (.ci/run installs it)";
+import { missingChromium, startChromium } from "./chromium.ts";
 
 const widths = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const schemes = ["light", "dark"] as const;
@@ -67,12 +55,12 @@ const notes = [
   "First frost this morning. The meadow was white and silent until one pipit decided otherwise. #birds",
 ];
 
-describe("the pages in Chromium", { skip }, () => {
+describe("the pages in Chromium", { skip: missingChromium }, () => {
   let browser: Browser;
   let shots: string;
 
   before(async () => {
-    browser = await chromium.launch({ executablePath, args });
+    browser = await startChromium();
     shots = await mkdtemp(join(tmpdir(), "pipit-screenshots-"));
   });
   after(() => browser.close());

@@ -1,23 +1,13 @@
 /** What people upload, in a browser: pictures are seen, and nothing that is uploaded runs on the node's origin. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { chromium, type Browser } from "playwright-core";
+import type { Browser } from "playwright-core";
 import sharp from "sharp";
 import { parseJid } from "../../src/xmpp/jid.ts";
 import { cast, type Stage } from "../support/cast.ts";
 import { upload } from "../support/upload.ts";
+import { missingChromium, startChromium } from "./chromium.ts";
 import { freePorts } from "../interop/peers/daemon.ts";
-
-const executablePath = "/usr/bin/chromium";
-const args = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-];
-const skip = !existsSync(executablePath) && "not installed: chromium (.ci/run installs it)";
 
 /** It would tell itself in the address of a picture, which no policy of ours forbids another site. */
 const script = (origin: string): string =>
@@ -57,11 +47,11 @@ function silence(): Buffer {
   return Buffer.concat([header, Buffer.alloc(samples, 128)]);
 }
 
-describe("uploads in Chromium", { skip }, () => {
+describe("uploads in Chromium", { skip: missingChromium }, () => {
   let browser: Browser;
 
   before(async () => {
-    browser = await chromium.launch({ executablePath, args });
+    browser = await startChromium();
   });
   after(() => browser.close());
 
