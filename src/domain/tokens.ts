@@ -58,9 +58,13 @@ export async function useToken(
   if (isExpired) return used;
   // §3.4: who repeats what a client has said is not that client.
   if (count !== undefined && row.count !== null && count <= row.count) return undefined;
-  await rows.remove(row);
-  // §3.5: the one before it is worth nothing from now on.
-  if (!invalidate) await rows.put({ ...row, slot: "current", count: count ?? row.count });
+  // §3.6: who logs out leaves none behind, whichever of both it was.
+  if (invalidate) await rows.removeAll(holder.account, holder.client);
+  else {
+    await rows.remove(row);
+    // §3.5: the one before it is worth nothing from now on.
+    await rows.put({ ...row, slot: "current", count: count ?? row.count });
+  }
   return used;
 }
 
