@@ -129,11 +129,14 @@ export class Clients {
   }
 
   /** Its tokens are worth nothing. What knows the password is remembered, for it can come back. */
-  async revoke({ account, client, knowsPassword }: ClientRow): Promise<void> {
+  revoke({ account, client, knowsPassword }: ClientRow): Promise<void> {
     const { store, accounts } = this.#options;
-    const rows = tokenStore(store);
-    await (knowsPassword ? rows.removeAll(account, client) : rows.removeClient(account, client));
-    accounts.doubt(account.slice(0, account.indexOf("@")));
+    return store.transaction(async (tx) => {
+      const rows = tokenStore(tx);
+      await (knowsPassword ? rows.removeAll(account, client) : rows.removeClient(account, client));
+      // Inside: what arrives in the same commit must find it.
+      accounts.doubt(account.slice(0, account.indexOf("@")));
+    });
   }
 
   clear(account: string): Promise<void> {

@@ -11,6 +11,11 @@ export interface DomainEvents {
   "account.password": { account: string; by: string | undefined };
   /** An app password is taken back. */
   "app-password.removed": { account: string; id: string };
+  /**
+   * One of an account's clients was put out: as `Session.client` knows it, where it said which it is, and the resources
+   * that it had. It may come back where it knows the password.
+   */
+  "client.revoked": { account: string; client: string | undefined; resources: readonly string[] };
   /** Nobody can log in to it until it is enabled again. */
   "account.disabled": { account: string };
   /** A roster item is as told now; `subscription: "remove"` where it is gone; `previous` what it was before, if it was. */

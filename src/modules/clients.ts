@@ -16,6 +16,8 @@ const sweepInterval = 3_600_000;
 /** Something that has access. */
 interface Entry {
   readonly id: string;
+  /** As `Session.client`. */
+  readonly client?: string | undefined;
   /** Whether it has this session of the account. */
   has(session: Session): boolean;
   /** It was a client here, at least once. */
@@ -33,7 +35,7 @@ export default defineModule({
   name: "clients",
   xeps: ["0494"],
   features: { server: [NS.clientAccess] },
-  setup: ({ clients, appPasswords, sessions, log }) => {
+  setup: ({ clients, appPasswords, events, sessions, log }) => {
     const sweep = (): void => {
       clients.sweep().catch((error: unknown) => log.error({ err: error }, "old clients were not forgotten"));
     };
@@ -65,6 +67,7 @@ export default defineModule({
     /** Of a client that did not say which it is there is no more than its session. */
     const sessionEntry = (session: Session): Entry => ({
       id: `s.${createHash("sha256").update(session.jid.full).digest("base64url")}`,
+      client: session.client,
       has: (one) => one === session,
       wasHere: true,
       lastSeen: new Date(),
@@ -101,8 +104,10 @@ export default defineModule({
       const entry = (await entriesOf(from.bare)).find(({ id }) => id === attr(payload, "id"));
       if (!entry) throw new StanzaError("item-not-found", { text: "There is no such client" });
       await entry.revoke?.();
-      for (const session of [...sessions.of(from.bare)])
-        if (session !== own && entry.has(session)) close(session);
+      const theirs = [...sessions.of(from.bare)].filter((session) => entry.has(session));
+      for (const session of theirs) if (session !== own) close(session);
+      const resources = theirs.map(({ jid }) => jid.resource);
+      events.emit("client.revoked", { account: from.bare, client: entry.client, resources });
       // §3.2: what it has been told it cannot be made to forget.
       if (entry.methods.includes("password"))
         throw new StanzaError("service-unavailable", {

@@ -137,6 +137,13 @@ export default defineModule({
           end(account, ({ resource }) => by !== `${account}/${resource}`),
         "account.disabled": ({ account }) => end(account, () => true),
         "app-password.removed": ({ account, id }) => end(account, ({ appPassword }) => appPassword === id),
+        "client.revoked": ({ account, ...revoked }) =>
+          end(
+            account,
+            ({ appPassword, client, resource }) =>
+              appPassword === null &&
+              (client === null ? revoked.resources.includes(resource) : client === revoked.client),
+          ),
         "account.removed": async ({ account }) => {
           forget(registrations.of(account));
           await registrations.clear(account);

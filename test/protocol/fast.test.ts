@@ -323,6 +323,23 @@ describe("a client that logs out (§3.6)", () => {
     assert.equal(await uses(stage, token), "not-authorized");
   });
 
+  test("leaves none behind: neither an earlier one (§3.5), nor one that it was given and has not used", async (t) => {
+    await using stage = await play(t);
+    const first = (await asks(stage))!;
+    await works(stage, first);
+    await ages(stage, isOld);
+    const second = tokenIn(await works(stage, first))!.token;
+    await works(stage, second, { fast: "invalidate='true'" });
+    for (const token of [first, second]) assert.equal(await uses(stage, token), "not-authorized");
+
+    const third = (await asks(stage))!;
+    await works(stage, third);
+    await ages(stage, isOld);
+    const unheard = tokenIn(await works(stage, third))!.token;
+    await works(stage, third, { fast: "invalidate='true'" });
+    for (const token of [third, unheard]) assert.equal(await uses(stage, token), "not-authorized");
+  });
+
   test("gets one where it asks", async (t) => {
     await using stage = await play(t);
     const token = (await asks(stage))!;
@@ -344,6 +361,21 @@ test("of an account's clients those have tokens that were here last", async (t) 
   }
   assert.equal((await clients.list(account.bare)).length, 100);
   assert.equal(await uses(stage, token), "not-authorized");
+});
+
+test("a token is not had by a client that is revoked while it logs in", async (t) => {
+  await using stage = await play(t);
+  await asks(stage);
+  const account = parseJid(stage.bare("juliet"))!;
+  const { clients } = stage.node;
+  const [client] = await clients.list(account.bare);
+  const since = performance.now();
+  // In this order, and in one commit.
+  const revoked = clients.revoke({ ...client!, knowsPassword: false });
+  const arrived = clients.of(phone).arrived({ account, credential: "token", since }, none);
+  await assert.rejects(arrived, { name: "SaslError", condition: "not-authorized" });
+  await revoked;
+  assert.deepEqual(await clients.list(account.bare), []);
 });
 
 test("a token is not had for a password that was changed while its owner logged in", async (t) => {

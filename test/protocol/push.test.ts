@@ -4,10 +4,11 @@ import { describe, test, type TestContext } from "node:test";
 import type { ConfigInput } from "../../src/config.ts";
 import { parseJid } from "../../src/xmpp/jid.ts";
 import { NS } from "../../src/xmpp/ns.ts";
-import { attr, type Element } from "../../src/xmpp/xml.ts";
+import { attr, child, children, childText, type Element } from "../../src/xmpp/xml.ts";
 import { cast, type Actor } from "../support/cast.ts";
 import { ComponentActor } from "../support/component.ts";
 import { enablesResumption, resumes } from "../support/management.ts";
+import { authenticate2, bind2 } from "../support/sasl2-client.ts";
 import { until } from "../support/until.ts";
 import { world } from "../support/world.ts";
 
@@ -400,6 +401,47 @@ describe("a registration", patience, () => {
     romeo.sends(chat(juliet.bare));
     answers(await app.receives(push("1", { node: "juliet-desk" })));
     await isLeftAlone(app);
+  });
+
+  test("ends with the access of its client (XEP-0494), and nobody else's does", async (t) => {
+    const { juliet, romeo, stage } = await play(t);
+    const desk = await stage.login("juliet", { resource: "desk", presence: false });
+    const pad = await stage.connects();
+    await pad.opens();
+    const agent = { id: "d4565fa7-4d72-4749-b3d3-740edbf87770", software: "Kontakt" };
+    await authenticate2(pad, await pad.receives("<stream:features/>"), {
+      ...{ username: "juliet", password: "juliet's secret", agent },
+      inside: bind2(),
+    });
+    await pad.receivesNext("<stream:features/>");
+    for (const [who, node] of [
+      [juliet, "juliet-phone"],
+      [pad, "juliet-pad"],
+      [desk, "juliet-desk"],
+      [romeo, "romeo-phone"],
+    ] as const)
+      await who.asks(enableNode(node), done);
+    const cam = `xmlns='${NS.clientAccess}'`;
+    const nodes = async () => {
+      await stage.settle();
+      const left = await stage.node.store.db.select().from(stage.node.store.t.pushRegistrations);
+      return left.map(({ node }) => node).sort();
+    };
+    const revokes = async (software: string) => {
+      const list = await desk.asks(`<iq type='get'><list ${cam}/></iq>`, done);
+      const clients = children(child(list, "clients", NS.clientAccess)!);
+      const client = clients.find((one) => childText(child(one, "user-agent")!, "software") === software)!;
+      // They know the password, so that they can come back; but not be called.
+      await desk.asks(
+        `<iq type='set'><revoke ${cam} id='${attr(client, "id")}'/></iq>`,
+        error("service-unavailable"),
+      );
+    };
+    await revokes("Kontakt");
+    assert.deepEqual(await nodes(), ["juliet-desk", "juliet-phone", "romeo-phone"]);
+    await revokes("phone");
+    assert.deepEqual(await nodes(), ["juliet-desk", "romeo-phone"]);
+    juliet.inbox.length = pad.inbox.length = 0;
   });
 
   test("ends with its account", async (t) => {
