@@ -86,14 +86,17 @@ export interface Resumption {
 
 /**
  * Takes up a session of an account again on a stream that is authenticated as it (§5). Throws the stream error of who
- * acknowledges what was never sent; whatever else is wrong, the client may bind a resource instead.
+ * acknowledges what was never sent, or has proven nothing that still holds; whatever else is wrong, the client may bind
+ * a resource instead.
  */
 export async function resume(
   stream: NegotiatedStream,
-  { account, credential }: Authenticated,
+  { account, credential, client, since }: Authenticated,
   request: Element,
 ): Promise<Resumption> {
-  const { hibernation } = stream.context;
+  const { authenticator, hibernation } = stream.context;
+  // The session of who has changed the password stays, and is nobody's who came with the old one.
+  if (!(await authenticator.admits(account.local, since))) throw new StreamError("not-authorized");
   const previd = attr(request, "previd");
   const h = numberOf(request, "h");
   if (previd === undefined || h === undefined) return { answer: failed("bad-request") };
@@ -113,6 +116,8 @@ export async function resume(
     return unknown();
   }
   session.acknowledged(h);
+  // Whose access is taken from it, when that is (XEP-0494).
+  session.client = client ?? session.client;
   const answer = element("resumed", { h: String(session.management.handled), previd });
   return { answer, session, proceed: () => stream.resume(session) };
 }

@@ -202,6 +202,43 @@ describe("access is taken away (§3.2)", () => {
     assert.equal(conditionOf(await authenticateByToken(again, login)), "not-authorized");
   });
 
+  test("from a client that went on with a session of before it said which it is", async (t) => {
+    await using stage = await play(t);
+    const { juliet } = stage.actors;
+    const { stream: first, token } = await begins(stage);
+    await first.ends();
+    const early = await stage.login("juliet", { resource: "early", presence: false });
+    const previd = await enablesResumption(early);
+    const { stream } = await opens(stage);
+    const inside = `<resume xmlns='${NS.streamManagement}' previd='${previd}' h='0'/>`;
+    const login = { username: "juliet", mechanism, agent: phone, token, inside };
+    const success = await authenticateByToken(stream, login);
+    assert(child(success, "resumed", NS.streamManagement), success.toString());
+    await isEnded(early, "conflict");
+    const entry = (await find(juliet, "Kontakt"))!;
+    assert.equal(attr(entry, "connected"), "true");
+    stream.inbox.length = 0;
+    await juliet.asks(revoke(entry), refused("service-unavailable", `<password-reset-required ${cam}/>`));
+    await isEnded(stream);
+  });
+
+  test("from who has proven to know what was the password, be it for a session that stays", async (t) => {
+    await using stage = await play(t);
+    const { juliet } = stage.actors;
+    const previd = await enablesResumption(juliet);
+    const { stream, features } = await opens(stage);
+    await authenticate2(stream, features, { username: "juliet", password: secret });
+    await stream.receivesNext("<stream:features/>");
+    const form = "<username>juliet</username><password>nightingale</password>";
+    await juliet.asks(
+      `<iq type='set'><query xmlns='${NS.register}'>${form}</query></iq>`,
+      "<iq type='result'/>",
+    );
+    stream.raw(`<resume xmlns='${NS.streamManagement}' previd='${previd}' h='0'/>`);
+    await isEnded(stream);
+    await juliet.pings();
+  });
+
   test("from oneself, behind the answer", async (t) => {
     await using stage = await play(t);
     const { juliet } = stage.actors;
