@@ -9,13 +9,16 @@ import type { Unacknowledged } from "./stream-management-state.ts";
 
 /** Beyond, they had better be read: a roster's worth of presence, and a lively room's. */
 const maxKept = 256;
+/** And their length, in UTF-16 units: what may wait at a connection before it counts as slow. */
+const maxLength = 262_144;
 
 export class Reserve {
   readonly #kept = new Map<string, Unacknowledged>();
   #count = 0;
+  #length = 0;
 
   get isFull(): boolean {
-    return this.#kept.size >= maxKept;
+    return this.#kept.size >= maxKept || this.#length >= maxLength;
   }
 
   /** `false` where the stanza may not wait. */
@@ -24,6 +27,7 @@ export class Reserve {
     if (topic === undefined) return false;
     // What is in an archive is news by itself.
     const key = archiveId === undefined && topic !== "" ? topic : `#${(this.#count += 1)}`;
+    this.#length += text.length - (this.#kept.get(key)?.text.length ?? 0);
     this.#kept.delete(key);
     this.#kept.set(key, { text, archiveId, at: Date.now() });
     return true;
@@ -33,6 +37,7 @@ export class Reserve {
   take(): readonly Unacknowledged[] {
     const kept = [...this.#kept.values()];
     this.#kept.clear();
+    this.#length = 0;
     return kept;
   }
 }

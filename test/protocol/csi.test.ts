@@ -176,6 +176,18 @@ describe("while a client is inactive", patience, () => {
   });
 });
 
+test("no more than a quarter of a million characters waits for an inactive client", patience, async (t) => {
+  const { sends, ids } = await idler(t);
+  const large = (n: number) =>
+    presence(`bob@b.test/${n}`, String(n), "", `<status>${"x".repeat(100_000)}</status>`);
+  for (const n of [1, 2, 2, 2]) sends(large(n));
+  assert.deepEqual(await ids(), [], "what is replaced is not counted");
+  sends(large(3));
+  assert.deepEqual(await ids(), ["1", "2", "3"]);
+  sends(presence("bob@b.test/1", "again"));
+  assert.deepEqual(await ids(), []);
+});
+
 describe("a client is active", patience, () => {
   test("until it says otherwise", async (t) => {
     const { ports, stream, sends, ids } = await idler(t);
