@@ -95,11 +95,6 @@ export class StreamManagement {
     return this.#isUrgent || this.#unasked >= batch || this.#unaskedLength >= batchLength;
   }
 
-  /** Whether anything was written that the client has not been asked about. */
-  get isAskable(): boolean {
-    return this.#askedAt === undefined && this.#queue.length > 0;
-  }
-
   /** A stanza of the client's was handled. */
   count(): void {
     this.#handled = (this.#handled + 1) % modulus;
