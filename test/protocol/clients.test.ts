@@ -220,6 +220,7 @@ describe("access is taken away (§3.2)", () => {
     stream.inbox.length = 0;
     await juliet.asks(revoke(entry), refused("service-unavailable", `<password-reset-required ${cam}/>`));
     await isEnded(stream);
+    early.inbox.length = stream.inbox.length = 0;
   });
 
   test("from who has proven to know what was the password, be it for a session that stays", async (t) => {
