@@ -8,6 +8,9 @@ import { errorReply, messageType } from "../xmpp/stanza.ts";
 import { attr, type Element } from "../xmpp/xml.ts";
 import type { Unacknowledged } from "./stream-management-state.ts";
 
+/** So many at once: each may bring an answer to who sent it, who has to read them in between. */
+const burst = 256;
+
 /**
  * Routes them one after the other, in their order. Messages that are kept are left alone: whoever keeps them knows
  * that nobody took them (`Sessions.onTaken`).
@@ -17,8 +20,11 @@ export async function routeLeftovers(
   left: readonly Unacknowledged[],
   route: (stanza: Element) => void | Promise<void>,
 ): Promise<void> {
+  let count = 0;
   for (const { text, archiveId, at } of left) {
     if (archiveId !== undefined) continue;
+    count += 1;
+    if (count % burst === 0) await new Promise((resolve) => setImmediate(resolve));
     const stanza = parseElement(delayedText(text, jid.domain, new Date(at)));
     const next = stanza.name === "iq" ? refusal(stanza, jid) : stanza;
     if (next && (next !== stanza || isForOthers(stanza, jid))) await route(next);

@@ -49,7 +49,7 @@ const tooMany = ["policy-violation", "Too many stanzas were not acknowledged"] a
 /** What may wait to be handed: twice what waits for an account at most (XEP-0160). */
 const maxBehind = 20_000;
 
-/** What nobody asked for waits while so many stanzas are not acknowledged: a tenth of what may be. */
+/** What nobody asked for waits while so many stanzas are not acknowledged: a small part of what may be. */
 const maxUnasked = 500;
 
 const request = serialize(xml("r", { xmlns: NS.streamManagement }));

@@ -4,10 +4,10 @@ import { NS } from "../xmpp/ns.ts";
 import { xml } from "../xmpp/xml.ts";
 
 /**
- * Stanzas that may wait for their acknowledgement. Several times what waits for an account that is offline (XEP-0160),
- * or a client that comes back would be closed over its own messages, again and again.
+ * Stanzas that may wait for their acknowledgement. Twice what waits for an account that is offline (XEP-0160); and whoever
+ * asks thousands of things at once can say what they got only behind all they asked.
  */
-const maxStanzas = 5_000;
+const maxStanzas = 20_000;
 /** And their length, in UTF-16 units: all that may wait at a connection that is not read, twice. */
 const maxLength = 4_194_304;
 

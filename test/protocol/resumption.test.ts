@@ -311,7 +311,7 @@ describe("a session is not resumed", patience, () => {
   test("after more came for it than is kept", async (t) => {
     const { ports, ana, full, id, writes } = await pair(t);
     await loses(ports, ana);
-    for (let n = 0; n < 11; n += 1) await writes(500);
+    for (let n = 0; n < 41; n += 1) await writes(500);
     await until(() => ports.told.at(-1) === `session.closed ${full}`, "the session is over");
     await refused(await ports.admits(), id, 0, "item-not-found");
   });

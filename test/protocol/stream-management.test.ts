@@ -1,6 +1,7 @@
 /** XEP-0198 §3, §4, §6: a client enables stream management; both sides count, ask and acknowledge. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { parseJid } from "../../src/xmpp/jid.ts";
 import { NS } from "../../src/xmpp/ns.ts";
 import { attr, child } from "../../src/xmpp/xml.ts";
 import { domain, openPorts, type Ports } from "../support/c2s.ts";
@@ -245,11 +246,43 @@ describe("what the server sent", patience, () => {
     await stream.asks(ping);
   });
 
+  test("is asked about before it is too much, also where it is answers alone", async (t) => {
+    const ports = await openPorts(t);
+    const { stream, full } = await ports.welcomes();
+    await enables(stream);
+    const { management } = ports.sessions.get(parseJid(full)!)!;
+    let handled = 0;
+    /** Always waits for so many answers, and answers all that it is asked; how much was not acknowledged at most. */
+    const gets = async (total: number, atOnce: number): Promise<number> => {
+      let most = 0;
+      let asked = atOnce;
+      stream.raw(ping.repeat(atOnce));
+      for (let answers = 0; answers < total;) {
+        const { name } = await stream.receivesNext();
+        most = Math.max(most, management!.queue.length);
+        if (name === "r") acknowledges(stream, handled);
+        else if (name !== "iq") assert.fail(`${name} came`);
+        else {
+          handled += 1;
+          answers += 1;
+          if (asked < total) stream.raw(ping);
+          asked += 1;
+        }
+      }
+      return most;
+    };
+    const most = await gets(1_000, 20);
+    assert(most <= 60, `${most} were not acknowledged`);
+    // What it says of the first answers stands behind all that it asks for.
+    await gets(10_000, 10_000);
+    stream.inbox.length = 0;
+  });
+
   test("ends the stream of a client that never acknowledges anything, in the end", async (t) => {
     const ports = await openPorts(t);
     const { ana, full, writes } = await pair(ports);
     await enablesResumption(ana);
-    for (let n = 0; n < 10; n += 1) await writes(500);
+    for (let n = 0; n < 40; n += 1) await writes(500);
     await ana.asks(ping).catch(() => undefined);
     await fails(ana, "policy-violation");
     assert.equal(ports.told.at(-1), `session.closed ${full}`);
