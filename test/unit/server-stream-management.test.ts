@@ -88,8 +88,8 @@ test("a request is due for an archived message, or for ten of anything, and once
   assert.equal(management.isDue, true);
 });
 
-test("there may be 5,000 stanzas, or four million characters", () => {
-  const many = sent(5_000);
+test("there may be 20,000 stanzas, or four million characters", () => {
+  const many = sent(20_000);
   assert.equal(many.overflows(), false);
   many.add("<presence/>", undefined);
   assert.equal(many.overflows(), true);
