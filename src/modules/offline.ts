@@ -61,7 +61,8 @@ export default defineModule({
     /** What clients of the account are about to get, or have not acknowledged. */
     function heldBy(clients: Iterable<Session>): Set<string> {
       const held = new Set<string>();
-      for (const { behind, management } of clients) {
+      for (const { behind, management, reserve } of clients) {
+        for (const { archiveId } of reserve?.kept ?? []) if (archiveId) held.add(archiveId);
         for (const { archiveId } of management?.queue ?? []) if (archiveId) held.add(archiveId);
         for (const { archiveId } of behind ?? []) held.add(archiveId);
       }

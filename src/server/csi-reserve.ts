@@ -33,7 +33,12 @@ export class Reserve {
     return true;
   }
 
-  /** What was kept, in order. */
+  /** What is kept, in order. */
+  get kept(): Iterable<Unacknowledged> {
+    return this.#kept.values();
+  }
+
+  /** What was kept, in order; it is kept no more. */
   take(): readonly Unacknowledged[] {
     const kept = [...this.#kept.values()];
     this.#kept.clear();

@@ -5,6 +5,7 @@ import { parseJid } from "../../src/xmpp/jid.ts";
 import { NS } from "../../src/xmpp/ns.ts";
 import { attr } from "../../src/xmpp/xml.ts";
 import { domain, openPorts } from "../support/c2s.ts";
+import { cast } from "../support/cast.ts";
 import { acknowledges, asksHandled, enablesResumption, resumes } from "../support/management.ts";
 import { readElement } from "../support/reader.ts";
 import { until } from "../support/until.ts";
@@ -229,5 +230,61 @@ describe("a client is active", patience, () => {
       `<error xmlns='${NS.stream}'><unsupported-stanza-type xmlns='${NS.streams}'/></error>`,
     );
     await stream.closed();
+  });
+});
+
+describe("what waits comes once (XEP-0160)", patience, () => {
+  const reaction =
+    "<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>+1</reaction></reactions><store xmlns='urn:xmpp:hints'/>";
+
+  test("to an inactive client, which may say that its user is away", async (t) => {
+    await using stage = await cast(t, { juliet: {}, romeo: {} });
+    const { juliet, romeo } = stage.actors;
+    juliet.raw(inactive);
+    await juliet.pings();
+    romeo.sends(`<message type='chat' to='${juliet.bare}' id='liked'>${reaction}</message>`);
+    await romeo.pings();
+    juliet.sends("<presence><show>away</show></presence>");
+    await juliet.pings();
+    await stage.settle();
+    juliet.raw(active);
+    await juliet.pings();
+    assert.deepEqual(
+      juliet.inbox
+        .splice(0)
+        .filter(({ name }) => name === "message")
+        .map((one) => attr(one, "id")),
+      ["liked"],
+    );
+  });
+
+  test("to a client whose connection is lost, while another one comes and goes", async (t) => {
+    await using stage = await cast(t, { juliet: {}, romeo: {} });
+    const { juliet, romeo } = stage.actors;
+    const id = await enablesResumption(juliet);
+    const desk = await stage.login("juliet", { resource: "desk", presence: false });
+    desk.sends("<presence><priority>-1</priority></presence>");
+    await desk.pings();
+    await juliet.kill();
+    await stage.settle();
+    romeo.sends(`<message type='chat' to='${juliet.bare}' id='liked'>${reaction}</message>`);
+    await romeo.pings();
+    await desk.ends();
+    await stage.settle();
+    const again = await stage.connects();
+    await again.opens();
+    await again.receives("<stream:features/>");
+    await again.authenticates("juliet", "juliet's secret");
+    await resumes(again, id, 0);
+    await again.asks(ping);
+    assert.deepEqual(
+      again.inbox
+        .splice(0)
+        .filter(({ name }) => name === "message")
+        .map((one) => attr(one, "id")),
+      ["liked"],
+    );
+    juliet.inbox.length = romeo.inbox.length = desk.inbox.length = 0;
+    await again.kill();
   });
 });
