@@ -205,8 +205,7 @@ export class HibernationJournal {
     for (const session of changed) {
       const entry = this.#entries.get(session)!;
       const { queue } = session.management!;
-      const [next] = session.behind ?? [];
-      const completeTo = next ? Math.min(frontier, orderOf(next.archiveId)!) : frontier;
+      const completeTo = Math.min(frontier, ...waitingIn(session));
       if (entry.written === undefined) sessions.push(this.#row(session, entry, completeTo));
       else complete.push({ id: entry.id, completeTo });
       for (let position = entry.written ?? 0; position < queue.length; position += 1)
@@ -239,6 +238,13 @@ const stanzaRow = (session: string, position: number, { text, archiveId, at }: U
   archiveId: archiveId ?? null,
   at: new Date(at),
 });
+
+/** The positions of messages that it is still to be sent, of each kind the first. */
+function* waitingIn({ behind = [], reserve }: Session): Iterable<number> {
+  if (behind[0]) yield orderOf(behind[0].archiveId)!;
+  for (const { archiveId } of reserve?.kept ?? [])
+    if (archiveId !== undefined) return yield orderOf(archiveId)!;
+}
 
 /**
  * What was for a session itself and is not in its queue; `undefined` where something else is missing, or not at the end.

@@ -57,6 +57,34 @@ test("after SIGKILL who rested can resume, and who was connected can not", async
   assert.deepEqual(await moreOf(anaAgain), []);
 });
 
+test("what waited for an inactive client reaches it after SIGKILL", async (t) => {
+  const node = await spawnNode(t);
+  for (const name of ["ana", "bob"])
+    await node.pipit(["account", "add", `${name}@pipit.test`, "--password", "one"]);
+  const bob = await node.login("bob", { password: "one", resource: "desk" });
+  const ana = await node.login("ana", { password: "one", resource: "phone" });
+  await enables(bob);
+  ana.sends("<presence/>");
+  const id = await enablesResumption(ana);
+  ana.raw(`<inactive xmlns='${NS.clientState}'/>`);
+  await ana.pings();
+  acknowledges(ana, 1);
+  bob.sends(`<message to='${ana.bare}' id='r'><received xmlns='${NS.receipts}' id='0'/></message>`);
+  assert.equal(await asksHandled(bob), 1);
+  await ana.kill();
+  await until(() => node.output.includes("may come back"), "the session rests");
+  // It is on disk before what comes now.
+  bob.sends(`<message type='chat' to='${bob.bare}' id='b'><body>b</body></message>`);
+  assert.equal(await asksHandled(bob), 2);
+  await node.stops("SIGKILL");
+  await node.starts();
+
+  const again = await returns(node, "ana");
+  await resumes(again, id, 1);
+  await again.receives("<message id='r'/>");
+  await again.ends();
+});
+
 test("what was acknowledged to its sender reaches who rests, once, whenever the process dies", async (t) => {
   const node = await spawnNode(t);
   await node.pipit(["account", "add", "bob@pipit.test", "--password", "one"]);
