@@ -117,13 +117,15 @@ export class Waiting {
     this.#dirty.clear();
     const gone = this.#gone;
     this.#gone = [];
-    this.#makeRoom();
-    if (taken.length === 0 && gone.length === 0) return;
     try {
-      await this.#rows.take(taken, gone);
+      if (taken.length > 0 || gone.length > 0) await this.#rows.take(taken, gone);
     } catch (error) {
       this.#options.log.error({ err: error }, "what clients have taken could not be noted");
+      for (const { account } of taken) this.#dirty.add(account);
+      this.#gone.push(...gone);
     }
+    // Who is read again is read as noted.
+    this.#makeRoom();
   }
 
   #note(account: string): void {

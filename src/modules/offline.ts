@@ -25,10 +25,15 @@ export default defineModule({
   setup: ({ archive, config, router, sessions, waiting }) => {
     sessions.onTaken((account, id) => waiting.take(account, id));
 
-    /** A client that messages to its account go to. */
+    /** A client that messages to its account go to; one that is connected, where there is one. */
     function takerOf(account: string): Session | undefined {
-      for (const session of sessions.of(account)) if (takesMessages(session)) return session;
-      return undefined;
+      let resting: Session | undefined;
+      for (const session of sessions.of(account)) {
+        if (!takesMessages(session)) continue;
+        if (!session.isResting) return session;
+        resting ??= session;
+      }
+      return resting;
     }
 
     /** XEP-0203 §7: nobody else says that this server held something back. */

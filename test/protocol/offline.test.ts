@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { parseJid } from "../../src/xmpp/jid.ts";
 import { attr, child, childText, children, xml } from "../../src/xmpp/xml.ts";
 import { cast, type Actor } from "../support/cast.ts";
+import { enables, enablesResumption } from "../support/management.ts";
 
 const delay = "<delay xmlns='urn:xmpp:delay' from='pipit.test' stamp='{any}'/>";
 const chat = (to: string, text: string): string =>
@@ -158,6 +159,24 @@ describe("a message to somebody who is away", () => {
       [juliet.bare],
     );
   });
+});
+
+test("what a client leaves goes to one that is connected, and not to one that may come back", async (t) => {
+  await using stage = await cast(t, { juliet: {}, romeo: notAvailable });
+  const { juliet, romeo: phone } = stage.actors;
+  const desk = await stage.login("romeo", { resource: "desk", presence: false });
+  const tablet = await stage.login("romeo", { resource: "tablet", presence: false });
+  for (const client of [phone, desk]) await presence(client);
+  await enablesResumption(phone);
+  await enables(tablet);
+  await presence(tablet);
+  await phone.kill();
+  juliet.sends(chat(tablet.full, "hark"));
+  await tablet.receives(`<message id='hark'/>`);
+  await tablet.kill();
+  await desk.receives(kept("hark"));
+  // They have seen each other come and go.
+  for (const { inbox } of [phone, desk, tablet]) inbox.length = 0;
 });
 
 test("what goes to many is kept with the address of each", async (t) => {
