@@ -8,10 +8,7 @@ import type { Handed, Session } from "../server/session.ts";
 import { delayedText } from "../xmpp/delay.ts";
 import { StanzaError } from "../xmpp/errors.ts";
 import { orderOf } from "../xmpp/id.ts";
-import { parseJid } from "../xmpp/jid.ts";
-import { NS } from "../xmpp/ns.ts";
 import { parseElement } from "../xmpp/parser.ts";
-import { attr, Element } from "../xmpp/xml.ts";
 import { carbonText } from "./carbons.ts";
 import { defineModule } from "./context.ts";
 
@@ -22,7 +19,7 @@ export default defineModule({
   name: "offline",
   xeps: ["0160", "0203"],
   features: { server: ["msgoffline"] },
-  setup: ({ archive, config, router, sessions, waiting }) => {
+  setup: ({ archive, config, sessions, waiting }) => {
     sessions.onTaken((account, id) => waiting.take(account, id));
 
     /** A client that messages to its account go to; one that is connected, where there is one. */
@@ -34,19 +31,6 @@ export default defineModule({
         resting ??= session;
       }
       return resting;
-    }
-
-    /** XEP-0203 §7: nobody else says that this server held something back. */
-    function dropForged({ stanza, direction, from, session }: Passage): void {
-      const isFromOutside =
-        direction === "out" ? session !== undefined : !session && !router.serves(from.domain);
-      const isForged = (node: unknown): boolean =>
-        node instanceof Element &&
-        node.name === "delay" &&
-        attr(node, "xmlns") === NS.delay &&
-        parseJid(attr(node, "from") ?? "")?.full === config.domain;
-      if (isFromOutside && stanza.children.some(isForged))
-        stanza.children = stanza.children.filter((node) => !isForged(node));
     }
 
     /** Before it is archived: whether it can wait at all. */
@@ -132,7 +116,6 @@ export default defineModule({
 
     return {
       message: {
-        filter: dropForged,
         archive: admit,
         deliver: ({ account, archiveId, direction, handling, plain, text }) => {
           if (direction === "in" && archiveId !== undefined && handling?.offline)

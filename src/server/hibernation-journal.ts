@@ -51,6 +51,12 @@ export interface HibernatedRow extends HibernatedSession {
   readonly queue: readonly HibernatedStanza[];
 }
 
+/** A session that is as its client believes. */
+export interface WholeRow extends HibernatedRow {
+  /** What it was to get, behind its queue. */
+  readonly missed: readonly PassedMessage[];
+}
+
 /** What the archive of an account has. */
 export interface PassedMessage {
   readonly id: string;
@@ -138,11 +144,11 @@ export class HibernationJournal {
    * Those that are as their clients believe, with what they were to get and had not been written when the process died.
    * Of the others a copy is not known any more, or the order in which they got something.
    */
-  async load(): Promise<(HibernatedRow & { readonly missed: readonly PassedMessage[] })[]> {
+  async load(): Promise<WholeRow[]> {
     const { store } = this.#options;
     const rows = (await store?.all()) ?? [];
     const jids = new Set(rows.map(({ jid }) => jid));
-    const whole = [];
+    const whole: WholeRow[] = [];
     for (const row of rows) {
       const passed = await store!.passed(row.account, row.completeTo, row.state.carbons, maxPassed);
       const missed = passed.length < maxPassed && missedBy(row, passed, jids);

@@ -10,12 +10,7 @@ import { parseElement } from "../xmpp/parser.ts";
 import type { Element } from "../xmpp/xml.ts";
 import { Reserve } from "./csi-reserve.ts";
 import type { ServerEvents } from "./events.ts";
-import {
-  HibernationJournal,
-  type HibernatedRow,
-  type HibernatedStore,
-  type PassedMessage,
-} from "./hibernation-journal.ts";
+import { HibernationJournal, type HibernatedStore, type WholeRow } from "./hibernation-journal.ts";
 import { routeLeftovers } from "./hibernation-leftovers.ts";
 import { Session, type Transport } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
@@ -210,8 +205,7 @@ export class Hibernation {
     if (this.#resting.size > maxInAll) this.#end(oldest!);
   }
 
-  #revive(row: HibernatedRow & { readonly missed: readonly PassedMessage[] }): void {
-    const { jid: full, expiresAt, completeTo, state, queue, missed } = row;
+  #revive({ jid: full, expiresAt, completeTo, state, queue, missed }: WholeRow): void {
     const { sessions, events } = this.#options;
     const session = new Session(parseJid(full)!, nowhere, state.remoteAddress, sessions.taken);
     const { id, seconds } = state.management;

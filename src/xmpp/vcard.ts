@@ -137,50 +137,47 @@ export const sayTheSame = (one: Element, other: Element): boolean =>
   JSON.stringify(propertiesOf(one)) === JSON.stringify(propertiesOf(other));
 
 /** A vcard-temp that says what `from` does, and beside it what `previous` says that vCard4 cannot. */
-export function toTemp(from: Element, previous?: Element): Element {
-  const card = xml("vCard", { xmlns: NS.vcard });
-  const kept = wordsOf(previous);
-  for (const said of propertiesOf(from)) {
-    const { name, values, types } = said;
-    const same = kept(said);
-    if (same) {
-      card.append(same);
-      continue;
-    }
-    const kind = v4Kinds.get(name)!;
-    const property = xml(kind.temp, {}, ...types.map((type) => xml(type.toUpperCase(), {})));
-    for (const part of kind.parts ?? [])
-      if (values[part.v4] !== undefined) property.append(xml(part.temp, {}, values[part.v4]!));
-    const { value } = values;
-    if (value !== undefined) property.append(kind.inside ? xml(kind.inside, {}, value) : value);
-    card.append(property);
-  }
-  return withRest(card, previous, (one) => !tempKinds.has(one.name));
-}
+export const toTemp = (from: Element, previous?: Element): Element =>
+  converted(xml("vCard", { xmlns: NS.vcard }), from, previous, tempOf, (one) => !tempKinds.has(one.name));
 
 /** And the other way round. */
-export function toV4(from: Element, previous?: Element): Element {
-  const card = xml("vcard", { xmlns: NS.vcard4 });
+export const toV4 = (from: Element, previous?: Element): Element =>
+  converted(xml("vcard", { xmlns: NS.vcard4 }), from, previous, v4Of, (one) => !readV4(one));
+
+function converted(
+  card: Element,
+  from: Element,
+  previous: Element | undefined,
+  say: (property: Property) => Element,
+  isRest: (one: Element) => boolean,
+): Element {
   const kept = wordsOf(previous);
-  for (const said of propertiesOf(from)) {
-    const { name, values, types } = said;
-    const same = kept(said);
-    if (same) {
-      card.append(same);
-      continue;
-    }
-    const { parts: known = [], value: type = "text", scheme = "" } = v4Kinds.get(name)!;
-    const property = xml(name, {});
-    const named = types.filter((one) => one !== "pref").map((one) => xml("text", {}, one));
-    const parameters = named.length > 0 ? [xml("type", {}, ...named)] : [];
-    if (types.includes("pref")) parameters.push(xml("pref", {}, xml("integer", {}, "1")));
-    if (parameters.length > 0) property.append(xml("parameters", {}, ...parameters));
-    for (const part of known)
-      if (values[part.v4] !== undefined) property.append(xml(part.v4, {}, values[part.v4]!));
-    if (values["value"] !== undefined) property.append(xml(type, {}, scheme + values["value"]));
-    card.append(property);
-  }
-  return withRest(card, previous, (one) => !readV4(one));
+  for (const property of propertiesOf(from)) card.append(kept(property) ?? say(property));
+  for (const one of previous ? children(previous) : []) if (isRest(one)) card.append(copy(one));
+  return card;
+}
+
+function tempOf({ name, values, types }: Property): Element {
+  const kind = v4Kinds.get(name)!;
+  const property = xml(kind.temp, {}, ...types.map((type) => xml(type.toUpperCase(), {})));
+  for (const part of kind.parts ?? [])
+    if (values[part.v4] !== undefined) property.append(xml(part.temp, {}, values[part.v4]!));
+  const { value } = values;
+  if (value !== undefined) property.append(kind.inside ? xml(kind.inside, {}, value) : value);
+  return property;
+}
+
+function v4Of({ name, values, types }: Property): Element {
+  const { parts: known = [], value: type = "text", scheme = "" } = v4Kinds.get(name)!;
+  const property = xml(name, {});
+  const named = types.filter((one) => one !== "pref").map((one) => xml("text", {}, one));
+  const parameters = named.length > 0 ? [xml("type", {}, ...named)] : [];
+  if (types.includes("pref")) parameters.push(xml("pref", {}, xml("integer", {}, "1")));
+  if (parameters.length > 0) property.append(xml("parameters", {}, ...parameters));
+  for (const part of known)
+    if (values[part.v4] !== undefined) property.append(xml(part.v4, {}, values[part.v4]!));
+  if (values["value"] !== undefined) property.append(xml(type, {}, scheme + values["value"]));
+  return property;
 }
 
 /** How a vCard says a property, each once: a unit of an organisation, say, stays beside a name that stays. */
@@ -196,9 +193,4 @@ function wordsOf(card: Element | undefined): (property: Property) => Element | u
     const found = said.get(JSON.stringify(property))?.shift();
     return found && copy(found);
   };
-}
-
-function withRest(card: Element, previous: Element | undefined, isRest: (one: Element) => boolean): Element {
-  for (const one of previous ? children(previous) : []) if (isRest(one)) card.append(copy(one));
-  return card;
 }

@@ -45,6 +45,10 @@ async function house(t: TestContext) {
   return { archive, begin, comes, idsOf, onDisk, rows };
 }
 
+const comingWith = (text: string) => ({
+  ...{ account: ana, with: bob, sent: false, archived: true, waits: true, messageId: undefined, text },
+});
+
 test("what was taken does not wait any more, now or in another life", async (t) => {
   const { begin, comes, idsOf, onDisk } = await house(t);
   const waiting = begin();
@@ -130,15 +134,7 @@ test("what is under way to the disk takes its room", async (t) => {
   const waiting = begin();
   await waiting.ready(ana);
   const text = `<message><body>${"x".repeat(1_000_000)}</body></message>`;
-  const coming = {
-    account: ana,
-    with: bob,
-    sent: false,
-    archived: true,
-    waits: true,
-    messageId: undefined,
-    text,
-  };
+  const coming = comingWith(text);
   for (let count = 0; count < 10; count += 1) {
     assert.equal(waiting.hasRoom(ana, text.length), true);
     void archive.append(coming);
@@ -150,15 +146,7 @@ test("what is under way to the disk takes its room", async (t) => {
 test("more than there is room for is not forgotten", async (t) => {
   const { archive, begin } = await house(t);
   const text = "<message></message>";
-  const coming = {
-    account: ana,
-    with: bob,
-    sent: false,
-    archived: true,
-    waits: true,
-    messageId: undefined,
-    text,
-  };
+  const coming = comingWith(text);
   let written: Promise<void> | undefined;
   for (let count = 0; count < 10_002; count += 1) ({ written } = archive.append(coming));
   await written;
