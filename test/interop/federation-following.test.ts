@@ -293,6 +293,8 @@ for (const [name, { skip }] of Object.entries(peers)) {
       await bob.hears("presence", (e) => e["type"] === "subscribe");
       await bob.does("presence", { to: ana.bare, type: "subscribed" });
       await bob.hears("asked", (e) => e["sender"] === ana.bare);
+      // Behind the answer, which takes the same way.
+      await arrives(bob, ana);
       says(ana, "Tea");
       await hears(ana);
       const heard = await bob.hears("pubsub", holds("Tea"));
